@@ -1,0 +1,527 @@
+//! One call from the INVITE to the hang-up, as a machine without I/O.
+//!
+//! It begins where ringing is over: the callee has accepted by XMPP and its addresses are known,
+//! or a plain SIP peer is dialled or calls. It owns the SIP user agent and the media and joins
+//! them; datagrams and frames go in, datagrams, frames and events come out. After every call of a
+//! `&mut` method, [`Call::poll_output`] is drained until it gives `None`.
+//!
+//! ```text
+//!   dial ────────> Dialing ──200──────────┐
+//!   await_invite ─> Awaiting ──INVITE/200─┤
+//!   offered ─> Offered ──answer/200───────┴─> Active ──bye──> Ending ──> Ended
+//! ```
+
+mod endings;
+mod negotiation;
+mod state;
+mod transitions;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant, SystemTime};
+
+use ichat_audio::CodecName;
+use ichat_rtp::DatagramKind;
+use ichat_sip::message::Method;
+use ichat_sip::{Config, PeekKind, Route, UserAgent};
+
+use crate::event::{CallNumber, CallStatistics, Direction, Event, Reason, Summary};
+use crate::media::MediaSeeds;
+use crate::seed::Seed;
+use crate::sources::Sources;
+use state::State;
+
+/// How long an accepted caller may take to send its INVITE (docs/protocol/xmpp.md, ringing [I]).
+pub const INVITE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long the answer to a good-bye is waited for before the call counts as over.
+pub const GOODBYE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// After this long without any packet, a call is over (docs/protocol/sip.md, in the dialog [P, G]).
+pub const SILENCE_LIMIT: Duration = Duration::from_secs(10);
+
+/// The same toward an iChat, which stops sending when it is muted (docs/protocol/field.md, muted
+/// Mac), and while the peer holds.
+pub const LONG_SILENCE_LIMIT: Duration = Duration::from_secs(60);
+
+/// At most this many addresses are tried, hints of pinhole datagrams included.
+pub const MAX_ROUTES: usize = 16;
+
+/// What a call needs to know before it begins.
+#[derive(Debug, Clone)]
+pub struct CallConfig {
+    /// Its number in events.
+    pub number: CallNumber,
+    /// Our name in SIP display names: a bare JID.
+    pub local_name: String,
+    /// The peer's, the same.
+    pub remote_name: String,
+    /// The user agent that we call ourselves.
+    pub user_agent: String,
+    /// Codecs in the order of preference; empty: the best common one.
+    pub codecs: Vec<CodecName>,
+    /// Hang up after this long connected.
+    pub duration: Option<Duration>,
+    /// Source of all randomness.
+    pub seed: u64,
+    /// The wall clock at the start.
+    pub wall: SystemTime,
+}
+
+/// What a call wants done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// Send this datagram.
+    Transmit {
+        /// From where to where.
+        route: Route,
+        /// The datagram.
+        octets: Vec<u8>,
+    },
+    /// Tell the program.
+    Event(Event),
+}
+
+/// One call.
+#[derive(Debug)]
+pub struct Call {
+    config: CallConfig,
+    seed: Seed,
+    state: State,
+    outputs: VecDeque<Output>,
+    /// When it was requested, or answered: set-up time counts from here.
+    since: Instant,
+    /// When the machine was made: [`CallConfig::wall`] is the wall clock of this moment.
+    since_start: Instant,
+    /// Our SSRC, which the description names before the media begins.
+    ssrc: u32,
+    /// Our version in `o=`.
+    sdp_version: u64,
+    /// The peer calls itself Viceroy: an iChat.
+    viceroy: bool,
+}
+
+impl Call {
+    /// Calls: sends an INVITE to the first of `routes`, and after a second without any reply also
+    /// to the next (docs/protocol/sip.md, which address [I]).
+    ///
+    /// `uri_user` is the user part of the URI, `since` the time of the request; `ring_for` ends a
+    /// call that only rings (plain SIP; `None` for an iChat, which answers at once).
+    #[must_use]
+    pub fn dial(
+        now: Instant,
+        config: CallConfig,
+        routes: &[Route],
+        uri_user: &str,
+        since: Instant,
+        ring_for: Option<Duration>,
+    ) -> Self {
+        let mut call = Self::with_state(now, config, since, State::Ended { ua: None });
+        let Some(first) = routes.first() else {
+            call.end(Summary::without_media(Reason::Unreachable));
+            return call;
+        };
+        let body = call.offer(*first);
+        let mut ua = call.user_agent();
+        let routes = routes.get(..MAX_ROUTES).unwrap_or(routes);
+        if let Err(error) = ua.invite(now, routes, uri_user, body) {
+            tracing::error!(%error, "a fresh user agent refused to invite");
+            call.end(Summary::without_media(Reason::Failed));
+            return call;
+        }
+        let listed: Vec<SocketAddr> = routes.iter().map(|route| route.remote).collect();
+        call.state = State::Dialing {
+            ua,
+            sources: Sources::new(&listed),
+            hints: 0,
+            deadline: ring_for.map(|patience| now + patience),
+        };
+        call.drain(now);
+        call
+    }
+
+    /// Is called: waits for the INVITE of a caller whose request was accepted just now.
+    /// `listed` are the addresses that it named.
+    #[must_use]
+    pub fn await_invite(now: Instant, config: CallConfig, listed: &[SocketAddr]) -> Self {
+        let mut call = Self::with_state(now, config, now, State::Ended { ua: None });
+        call.state = State::Awaiting {
+            ua: call.user_agent(),
+            sources: Sources::new(listed),
+            deadline: now + INVITE_PATIENCE,
+        };
+        call
+    }
+
+    /// Is called by a plain SIP peer: takes its INVITE, rings, and waits for [`Self::answer`] or
+    /// [`Self::refuse`]. Ends as `no-answer` after `ring_for`.
+    #[must_use]
+    pub fn offered(
+        now: Instant,
+        config: CallConfig,
+        route: Route,
+        invite: &[u8],
+        ring_for: Duration,
+    ) -> Self {
+        let mut call = Self::with_state(now, config, now, State::Ended { ua: None });
+        call.state = State::Offered {
+            ua: call.user_agent(),
+            offer: None,
+            deadline: now + ring_for,
+        };
+        call.handle_datagram(now, route, invite);
+        call
+    }
+
+    fn with_state(now: Instant, config: CallConfig, since: Instant, state: State) -> Self {
+        let mut seed = Seed::new(config.seed);
+        let ssrc = seed.next_u32();
+        Self {
+            config,
+            seed,
+            state,
+            outputs: VecDeque::new(),
+            since,
+            since_start: now,
+            ssrc,
+            sdp_version: 1,
+            viceroy: false,
+        }
+    }
+
+    /// The call's number in events.
+    #[must_use]
+    pub fn number(&self) -> CallNumber {
+        self.config.number
+    }
+
+    /// Whether frames are wanted: from the 200 on, on either side.
+    #[must_use]
+    pub fn has_media(&self) -> bool {
+        matches!(self.state, State::Active { .. })
+    }
+
+    /// Whether it has been connected.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        matches!(
+            self.state,
+            State::Active {
+                connected: Some(_),
+                ..
+            }
+        )
+    }
+
+    /// Whether it is over and nothing is left to send.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        matches!(self.state, State::Ended { .. })
+    }
+
+    /// Whether it waits for an INVITE that a datagram from `source`, with these display names,
+    /// may bring: a listed address, or the right name (docs/protocol/sip.md, toward an iChat [G]).
+    fn expects(&self, source: SocketAddr, from: Option<&str>) -> bool {
+        match &self.state {
+            State::Awaiting { sources, .. } => {
+                sources.allows(source)
+                    || from.is_some_and(|name| name.eq_ignore_ascii_case(&self.config.remote_name))
+            }
+            State::Dialing { .. }
+            | State::Offered { .. }
+            | State::Active { .. }
+            | State::Ending { .. }
+            | State::Ended { .. } => true,
+        }
+    }
+
+    /// Takes a datagram from the shared port. What is of no use is counted and dropped.
+    pub fn handle_datagram(&mut self, now: Instant, route: Route, octets: &[u8]) {
+        match ichat_rtp::classify(octets) {
+            DatagramKind::Sip => self.handle_sip(now, route, octets),
+            DatagramKind::Rtp => {
+                if let State::Active {
+                    media, last_valid, ..
+                } = &mut self.state
+                    && media.handle_rtp(now, route, octets).is_ok()
+                {
+                    *last_valid = now;
+                    self.note_first_rtp(now);
+                }
+            }
+            DatagramKind::Rtcp => {
+                if let State::Active {
+                    media, last_valid, ..
+                } = &mut self.state
+                    && media.handle_rtcp(now, route, octets).is_ok()
+                {
+                    *last_valid = now;
+                }
+            }
+            DatagramKind::Keepalive | DatagramKind::Probe => {}
+            DatagramKind::Snatmap | DatagramKind::Stun => {
+                tracing::trace!(remote = %route.remote, "connectivity octets outside a check");
+            }
+            DatagramKind::Unknown => self.handle_unknown(now, route),
+        }
+        self.drain(now);
+    }
+
+    fn handle_sip(&mut self, now: Instant, route: Route, octets: &[u8]) {
+        if let Some(peek) = ichat_sip::peek(octets)
+            && peek.kind == PeekKind::Request(Method::Invite)
+            && !peek.in_dialog
+            && !self.expects(route.remote, peek.from_name.as_deref())
+        {
+            tracing::warn!("an INVITE from an address that the caller did not list, refused");
+            self.stray(route, octets);
+            return;
+        }
+        let Some(ua) = self.state.user_agent_mut() else {
+            self.stray(route, octets);
+            return;
+        };
+        match ua.handle_datagram(now, route, octets) {
+            Ok(()) => {
+                if let State::Active { last_valid, .. } = &mut self.state {
+                    *last_valid = now;
+                }
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a SIP message that this call cannot use");
+                self.warn_bad_invite(octets, &error);
+                self.stray(route, octets);
+            }
+        }
+    }
+
+    /// Answers a request that belongs to no dialog of ours.
+    fn stray(&mut self, route: Route, octets: &[u8]) {
+        if let Some(octets) = ichat_sip::stray_reply(octets, &self.config.user_agent) {
+            self.outputs.push_back(Output::Transmit { route, octets });
+        }
+    }
+
+    fn warn_bad_invite(&mut self, octets: &[u8], error: &ichat_sip::SipError) {
+        if octets.starts_with(b"INVITE") && matches!(self.state, State::Awaiting { .. }) {
+            self.warn(
+                "bad-invite",
+                format!("the caller's INVITE cannot be read: {error}"),
+            );
+        }
+    }
+
+    /// A datagram of no known kind. While an INVITE is out without any reply, its source is a
+    /// hint: iChat sends such "pinhole" datagrams to open its NAT (docs/protocol/field.md [G]).
+    fn handle_unknown(&mut self, now: Instant, route: Route) {
+        match &mut self.state {
+            State::Dialing {
+                ua, sources, hints, ..
+            } => {
+                if ua.route().is_none() && *hints < MAX_HINTS && sources.add(route.remote) {
+                    *hints += 1;
+                    tracing::info!(
+                        "a datagram opened a way to the peer; the INVITE goes there too"
+                    );
+                    ua.add_route(now, route, true);
+                }
+            }
+            State::Active { media, .. } => media.count_dropped(),
+            State::Awaiting { .. }
+            | State::Offered { .. }
+            | State::Ending { .. }
+            | State::Ended { .. } => {}
+        }
+    }
+
+    /// Answers the plain SIP caller that rings.
+    pub fn answer(&mut self, now: Instant) {
+        self.since = now;
+        self.accept_offer(now);
+        self.drain(now);
+    }
+
+    /// Refuses the plain SIP caller that rings, or gives up waiting for an INVITE.
+    pub fn refuse(&mut self, now: Instant, reason: Reason) {
+        let status = match reason {
+            Reason::Busy => 486,
+            Reason::Failed => 606,
+            Reason::Hangup
+            | Reason::RemoteHangup
+            | Reason::MediaTimeout
+            | Reason::Declined
+            | Reason::NoAnswer
+            | Reason::NotCallable
+            | Reason::Unreachable
+            | Reason::Cancelled => 603,
+        };
+        self.reject(now, status, reason);
+        self.drain(now);
+    }
+
+    /// Hangs up: BYE, or CANCEL while the other side has not answered.
+    pub fn hang_up(&mut self, now: Instant) {
+        match &self.state {
+            State::Awaiting { .. } => self.end(Summary::without_media(Reason::Hangup)),
+            State::Offered { .. } => self.reject(now, 603, Reason::Declined),
+            State::Dialing { .. } => self.give_up(now, Reason::Cancelled),
+            State::Active { .. } => self.say_goodbye(now, Reason::Hangup),
+            State::Ending { .. } | State::Ended { .. } => {}
+        }
+        self.drain(now);
+    }
+
+    /// Frames that nobody made, because the machine slept: timestamps go on without them.
+    pub fn skip_frames(&mut self, frames: u32) {
+        if let State::Active { media, .. } = &mut self.state {
+            media.skip_frames(frames);
+        }
+    }
+
+    /// Takes a SIP message that may be a late one of this call, which is over: a BYE or INVITE
+    /// sent again. False when it belongs to another.
+    pub fn handle_late_sip(&mut self, now: Instant, route: Route, octets: &[u8]) -> bool {
+        let taken = self
+            .state
+            .user_agent_mut()
+            .is_some_and(|ua| ua.handle_datagram(now, route, octets).is_ok());
+        self.drain(now);
+        taken
+    }
+
+    /// More addresses of the peer, from a counter-proposal: tried like the others.
+    pub fn add_routes(&mut self, now: Instant, routes: &[Route]) {
+        match &mut self.state {
+            State::Dialing { ua, sources, .. } => {
+                for route in routes.iter().take(MAX_ROUTES) {
+                    if sources.add(route.remote) {
+                        ua.add_route(now, *route, false);
+                    }
+                }
+            }
+            State::Awaiting { sources, .. } => {
+                for route in routes.iter().take(MAX_ROUTES) {
+                    sources.add(route.remote);
+                }
+            }
+            State::Offered { .. }
+            | State::Active { .. }
+            | State::Ending { .. }
+            | State::Ended { .. } => {}
+        }
+        self.drain(now);
+    }
+
+    /// Takes a frame of ours, of 160 samples at 8 kHz, every packet interval.
+    pub fn send_frame(&mut self, now: Instant, frame: &[i16]) {
+        if let State::Active { media, .. } = &mut self.state {
+            if let Some((route, octets)) = media.send_frame(now, frame) {
+                self.outputs.push_back(Output::Transmit { route, octets });
+            }
+            self.report_firsts();
+        }
+    }
+
+    /// The next frame to play, every packet interval; `None` while there is no media.
+    pub fn play_frame(&mut self, now: Instant) -> Option<&[i16]> {
+        match &mut self.state {
+            State::Active { media, .. } => Some(media.play_frame(now)),
+            State::Awaiting { .. }
+            | State::Dialing { .. }
+            | State::Offered { .. }
+            | State::Ending { .. }
+            | State::Ended { .. } => None,
+        }
+    }
+
+    /// The figures now, while there is media.
+    #[must_use]
+    pub fn statistics(&self) -> Option<CallStatistics> {
+        match &self.state {
+            State::Active { media, .. } => Some(media.statistics()),
+            State::Awaiting { .. }
+            | State::Dialing { .. }
+            | State::Offered { .. }
+            | State::Ending { .. }
+            | State::Ended { .. } => None,
+        }
+    }
+
+    /// What is to be done next.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    fn user_agent(&mut self) -> UserAgent {
+        UserAgent::new(Config {
+            local_name: self.config.local_name.clone(),
+            remote_name: self.config.remote_name.clone(),
+            user: "user".into(),
+            user_agent: self.config.user_agent.clone(),
+            seed: self.seed.next_u64(),
+        })
+    }
+
+    fn media_seeds(&mut self, now: Instant) -> MediaSeeds {
+        MediaSeeds {
+            ssrc: self.ssrc,
+            sequence: self.seed.next_u16(),
+            timestamp: self.seed.next_u32(),
+            seed: self.seed.next_u64(),
+            cname: format!("{:016x}", self.seed.next_u64()),
+            wall: self.config.wall + now.saturating_duration_since(self.since_start),
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    fn warn(&mut self, code: &'static str, message: String) {
+        let call = Some(self.config.number);
+        self.event(Event::Warning {
+            call,
+            code,
+            message,
+        });
+    }
+
+    fn report_firsts(&mut self) {
+        let State::Active { media, .. } = &mut self.state else {
+            return;
+        };
+        for direction in media.take_firsts() {
+            self.event(Event::Media {
+                call: self.config.number,
+                direction,
+            });
+        }
+    }
+
+    fn note_first_rtp(&mut self, now: Instant) {
+        let State::Active {
+            media, connected, ..
+        } = &mut self.state
+        else {
+            return;
+        };
+        let firsts = media.take_firsts();
+        let unconnected = connected.is_none();
+        for direction in firsts {
+            if unconnected && direction == Direction::In {
+                // A missing ACK must not end a call that is heard.
+                if let Some(ua) = self.state.user_agent_mut() {
+                    ua.media_arrived();
+                }
+                self.connect(now);
+            }
+            self.event(Event::Media {
+                call: self.config.number,
+                direction,
+            });
+        }
+    }
+}
+
+/// At most this many pinhole hints are followed in one call.
+const MAX_HINTS: u8 = 4;

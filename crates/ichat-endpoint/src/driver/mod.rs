@@ -1,0 +1,662 @@
+//! The driver: the one owner of sockets, clock, files and the XMPP stream. Everything that decides
+//! is a machine without I/O; the driver carries octets, stanzas, frames and the time between them.
+//!
+//! One task, one `select!`. Whatever wakes it is handed to a machine, then every machine is
+//! drained, then it sleeps until the next deadline.
+
+mod audio;
+mod config;
+mod incoming;
+mod outgoing;
+mod stream;
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant, SystemTime};
+
+use ichat_invitation::{IpPort, encode_hex};
+use ichat_sip::Route;
+use ichat_xmpp::client::connect;
+use ichat_xmpp::{CallId, Jid, Mode, Session, SessionConfig, Software};
+use minidom::Element;
+use tokio::sync::mpsc;
+
+use crate::addresses::{LocalAddress, usable_addresses};
+use crate::call::{Call, CallConfig, Output};
+use crate::event::{CallNumber, Command, Event, Reason, Summary};
+use crate::media::PACKET_INTERVAL;
+use crate::pcap::PcapWriter;
+use crate::seed::Seed;
+use crate::sockets::Sockets;
+
+use audio::Audio;
+use stream::Stream;
+
+pub use config::{
+    Allowed, AnswerMode, EndpointConfig, Outcome, RunError, Signalling, Tap, Tapped, Target, Task,
+};
+
+/// The largest datagram that is read whole.
+const DATAGRAM_OCTETS: usize = 65_535;
+
+/// A sleeping machine that wakes later than this goes on from now instead of catching up.
+const LONGEST_CATCH_UP: Duration = Duration::from_millis(500);
+
+/// How often figures are told while a call is up.
+const STATS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Runs an endpoint until its task is done.
+///
+/// `commands` is what the user wants, `events` gets what happens. When the sender of `commands`
+/// is dropped the endpoint goes on without a user.
+///
+/// # Errors
+/// [`RunError`] when it cannot start, or loses its server while idle. A call that does not come
+/// about is no error: its `Ended` event tells why, and so does the [`Outcome`].
+pub async fn run(
+    config: EndpointConfig,
+    signalling: Signalling,
+    task: Task,
+    commands: mpsc::UnboundedReceiver<Command>,
+    events: mpsc::UnboundedSender<Event>,
+) -> Result<Outcome, RunError> {
+    let mut driver = Driver::open(config, events)?;
+    if let Task::Call(_) = task {
+        // A missing file or device is better told before anybody's telephone rings.
+        driver.audio = Some(Audio::open(&driver.config, 1)?);
+    }
+    driver.sign_in(signalling).await?;
+    match &task {
+        Task::Call(target) => driver.place_call(target).await?,
+        Task::Answer { sip, .. } => {
+            driver.takes_sip = *sip;
+            if *sip {
+                for address in driver.sockets.addresses() {
+                    driver.tell(Event::Listening { address });
+                }
+            }
+        }
+    }
+    let result = driver.work(&task, commands).await;
+    driver.close().await;
+    result
+}
+
+/// What the driver is about.
+#[derive(Debug)]
+enum Stage {
+    /// Nothing.
+    Idle,
+    /// Our request rings.
+    Calling {
+        number: CallNumber,
+        id: CallId,
+        since: Instant,
+    },
+    /// The peer called while ours rang; its call is about to take the place of ours.
+    Glare { number: CallNumber },
+    /// Somebody's request rings here.
+    Asked {
+        number: CallNumber,
+        id: CallId,
+        from: Jid,
+        listed: Vec<SocketAddr>,
+    },
+    /// A call from its INVITE on; `id` when XMPP signalled it.
+    Talking { call: Box<Call>, id: Option<CallId> },
+}
+
+struct Driver {
+    config: EndpointConfig,
+    events: mpsc::UnboundedSender<Event>,
+    locals: Vec<LocalAddress>,
+    sockets: Sockets,
+    session: Option<Session>,
+    stream: Option<Stream>,
+    stage: Stage,
+    /// The call before, which may still have to answer repeated messages.
+    previous: Option<Box<Call>>,
+    audio: Option<Audio>,
+    /// Calls for which files were opened.
+    takes: u32,
+    next_number: CallNumber,
+    next_frame: Instant,
+    next_stats: Instant,
+    takes_sip: bool,
+    pcap: Option<PcapWriter>,
+    seed: Seed,
+    outcome: Outcome,
+    finished_calls: u32,
+}
+
+/// What woke the driver.
+enum Woken {
+    Datagram(Route, usize),
+    Stanza(Result<Element, String>),
+    Command(Option<Command>),
+    Deadline,
+}
+
+impl Driver {
+    fn open(
+        config: EndpointConfig,
+        events: mpsc::UnboundedSender<Event>,
+    ) -> Result<Self, RunError> {
+        let locals = usable_addresses(&config.bind).map_err(RunError::Interfaces)?;
+        let sockets = Sockets::bind(&locals, config.port)?;
+        let pcap = match &config.pcap {
+            Some(path) => Some(PcapWriter::create(path).map_err(|source| RunError::Pcap {
+                path: path.clone(),
+                source,
+            })?),
+            None => None,
+        };
+        let now = Instant::now();
+        Ok(Self {
+            config,
+            events,
+            locals,
+            sockets,
+            session: None,
+            stream: None,
+            stage: Stage::Idle,
+            previous: None,
+            audio: None,
+            takes: 0,
+            next_number: 1,
+            next_frame: now,
+            next_stats: now,
+            takes_sip: false,
+            pcap,
+            seed: Seed::from_system(),
+            outcome: Outcome {
+                reason: None,
+                interrupted: false,
+            },
+            finished_calls: 0,
+        })
+    }
+
+    async fn sign_in(&mut self, signalling: Signalling) -> Result<(), RunError> {
+        let (connection, jid, mode) = match signalling {
+            Signalling::None => return Ok(()),
+            Signalling::Server(config) => {
+                let connection = connect(*config).await?;
+                let jid = connection.jid().clone();
+                (connection, jid, Mode::Server)
+            }
+            Signalling::LinkLocal {
+                connection,
+                jid,
+                peer,
+            } => (*connection, jid, Mode::LinkLocal { peer }),
+        };
+        self.tell(Event::Online {
+            jid: jid.to_string(),
+        });
+        let (name, version) = self.config.software.clone();
+        let software = Software {
+            name,
+            version,
+            os: None,
+        };
+        let session = SessionConfig {
+            mode,
+            accept: self.config.accept,
+            subscribe: self.config.subscribe,
+            ring_timeout: self.config.timeout,
+            ..SessionConfig::new(jid.clone(), software, self.seed.next_u64())
+        };
+        self.session = Some(Session::new(Instant::now(), session));
+        self.stream = Some(Stream::start(connection, jid));
+        self.drain();
+        Ok(())
+    }
+
+    /// The loop.
+    async fn work(
+        &mut self,
+        task: &Task,
+        mut commands: mpsc::UnboundedReceiver<Command>,
+    ) -> Result<Outcome, RunError> {
+        let mut buffer = vec![0; DATAGRAM_OCTETS];
+        let mut listening = true;
+        loop {
+            self.drain();
+            if self.is_done(task) {
+                return Ok(self.outcome);
+            }
+            let deadline = tokio::time::Instant::from_std(self.deadline());
+            let woken = tokio::select! {
+                biased;
+                () = tokio::time::sleep_until(deadline) => Woken::Deadline,
+                (route, len) = self.sockets.recv(&mut buffer) => Woken::Datagram(route, len),
+                command = commands.recv(), if listening => Woken::Command(command),
+                stanza = next_stanza(&mut self.stream) => Woken::Stanza(stanza),
+            };
+            let now = Instant::now();
+            match woken {
+                Woken::Deadline => self.handle_deadline(now),
+                Woken::Datagram(route, len) => {
+                    let octets = buffer.get(..len).unwrap_or_default();
+                    self.handle_datagram(now, route, octets);
+                }
+                Woken::Stanza(Ok(stanza)) => self.handle_stanza(now, &stanza),
+                Woken::Stanza(Err(error)) => self.handle_stream_loss(now, error)?,
+                Woken::Command(Some(command)) => {
+                    if self.handle_command(now, command) {
+                        return Ok(self.outcome);
+                    }
+                }
+                Woken::Command(None) => listening = false,
+            }
+        }
+    }
+
+    fn is_done(&self, task: &Task) -> bool {
+        match task {
+            Task::Call(_) => self.finished_calls > 0,
+            Task::Answer { once, .. } => *once && self.finished_calls > 0,
+        }
+    }
+
+    /// The next time at which something is due.
+    fn deadline(&self) -> Instant {
+        let stage = match &self.stage {
+            Stage::Idle | Stage::Calling { .. } | Stage::Glare { .. } | Stage::Asked { .. } => None,
+            Stage::Talking { call, .. } if call.has_media() => {
+                let frames = self.next_frame.min(self.next_stats);
+                Some(call.poll_timeout().map_or(frames, |due| due.min(frames)))
+            }
+            Stage::Talking { call, .. } => call.poll_timeout(),
+        };
+        let session = self.session.as_ref().and_then(Session::poll_timeout);
+        let previous = self.previous.as_ref().and_then(|call| call.poll_timeout());
+        let far = Instant::now() + Duration::from_secs(3600);
+        [stage, session, previous]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(far)
+    }
+
+    fn handle_deadline(&mut self, now: Instant) {
+        if let Some(session) = &mut self.session
+            && session.poll_timeout().is_some_and(|due| due <= now)
+        {
+            session.handle_timeout(now);
+        }
+        if let Some(call) = &mut self.previous
+            && call.poll_timeout().is_some_and(|due| due <= now)
+        {
+            call.handle_timeout(now);
+        }
+        match &mut self.stage {
+            Stage::Idle | Stage::Calling { .. } | Stage::Glare { .. } | Stage::Asked { .. } => {}
+            Stage::Talking { call, .. } => {
+                if call.poll_timeout().is_some_and(|due| due <= now) {
+                    call.handle_timeout(now);
+                }
+                self.exchange_frames(now);
+            }
+        }
+    }
+
+    /// Every packet interval a frame each way; late ones are caught up, but a machine that slept
+    /// goes on from now.
+    fn exchange_frames(&mut self, now: Instant) {
+        let Stage::Talking { call, .. } = &mut self.stage else {
+            return;
+        };
+        if !call.has_media() {
+            return;
+        }
+        if now.saturating_duration_since(self.next_frame) > LONGEST_CATCH_UP {
+            let missed = now.saturating_duration_since(self.next_frame).as_millis()
+                / PACKET_INTERVAL.as_millis();
+            call.skip_frames(u32::try_from(missed).unwrap_or(u32::MAX));
+            self.next_frame = now;
+        }
+        while self.next_frame <= now {
+            if let Some(audio) = &mut self.audio {
+                audio.exchange(now, call);
+            }
+            self.next_frame += PACKET_INTERVAL;
+        }
+        if self.next_stats <= now {
+            self.next_stats += STATS_INTERVAL;
+            if let (true, Some(statistics)) = (call.is_connected(), call.statistics()) {
+                let call = call.number();
+                self.tell(Event::Stats { call, statistics });
+            }
+            self.flush_pcap();
+        }
+    }
+
+    fn handle_datagram(&mut self, now: Instant, route: Route, octets: &[u8]) {
+        self.note_datagram(false, route, octets);
+        match &mut self.stage {
+            Stage::Talking { call, .. } => call.handle_datagram(now, route, octets),
+            Stage::Idle | Stage::Calling { .. } | Stage::Glare { .. } | Stage::Asked { .. } => {
+                if ichat_rtp::classify(octets) == ichat_rtp::DatagramKind::Sip {
+                    self.handle_idle_sip(now, route, octets);
+                }
+            }
+        }
+    }
+
+    /// True when the run is over at once.
+    fn handle_command(&mut self, now: Instant, command: Command) -> bool {
+        match command {
+            Command::Answer => self.answer(now),
+            Command::Decline => self.refuse(now, Reason::Declined),
+            Command::Busy => self.refuse(now, Reason::Busy),
+            Command::Mute(muted) => {
+                if let Some(audio) = &mut self.audio {
+                    audio.muted = muted;
+                }
+            }
+            Command::AllowSubscription { from, allow } => {
+                if let (Some(session), Ok(from)) = (&mut self.session, from.parse()) {
+                    session.allow_subscription(now, &from, allow);
+                }
+            }
+            Command::HangUp => return self.hang_up(now),
+        }
+        false
+    }
+
+    fn hang_up(&mut self, now: Instant) -> bool {
+        self.outcome.interrupted = true;
+        match &mut self.stage {
+            Stage::Idle => return true,
+            Stage::Calling { number, id, .. } => {
+                let (number, id) = (*number, *id);
+                if let Some(session) = &mut self.session {
+                    session.cancel(now, id);
+                }
+                self.end_ringing(number, Reason::Cancelled);
+            }
+            Stage::Glare { number } => {
+                let number = *number;
+                self.end_ringing(number, Reason::Cancelled);
+            }
+            Stage::Asked { .. } => self.refuse_asked(now, Reason::Declined),
+            Stage::Talking { call, .. } => call.hang_up(now),
+        }
+        // An endpoint that waits for calls is done too, once this one is.
+        false
+    }
+
+    fn handle_stanza(&mut self, now: Instant, stanza: &Element) {
+        self.tap_stanza(false, stanza);
+        if let Some(session) = &mut self.session
+            && let Err(error) = session.handle_stanza(now, stanza)
+        {
+            tracing::debug!(%error, "a stanza that cannot be used");
+        }
+    }
+
+    fn handle_stream_loss(&mut self, now: Instant, error: String) -> Result<(), RunError> {
+        self.stream = None;
+        self.session = None;
+        match &self.stage {
+            Stage::Idle => return Err(RunError::StreamLost(error)),
+            Stage::Calling { number, .. } | Stage::Glare { number } => {
+                let number = *number;
+                self.warn(Some(number), "server-unreachable", error);
+                self.end_ringing(number, Reason::Unreachable);
+            }
+            Stage::Asked { number, .. } => {
+                let number = *number;
+                self.warn(Some(number), "server-unreachable", error);
+                self.end_ringing(number, Reason::Failed);
+            }
+            Stage::Talking { call, .. } => {
+                let number = call.number();
+                let message =
+                    format!("the connection to the server is lost; the call goes on: {error}");
+                self.warn(Some(number), "server-unreachable", message);
+            }
+        }
+        let _ = now;
+        Ok(())
+    }
+
+    /// Carries out what the machines want, until they want nothing.
+    fn drain(&mut self) {
+        loop {
+            let now = Instant::now();
+            if let Some(output) = self.session.as_mut().and_then(Session::poll_output) {
+                match output {
+                    ichat_xmpp::Output::Stanza(stanza) => self.send_stanza(stanza),
+                    ichat_xmpp::Output::Event(event) => self.handle_session_event(now, event),
+                }
+                continue;
+            }
+            if let Some(Output::Transmit { route, octets }) =
+                self.previous.as_mut().and_then(|call| call.poll_output())
+            {
+                self.transmit(route, &octets);
+                continue;
+            }
+            let Stage::Talking { call, .. } = &mut self.stage else {
+                return;
+            };
+            match call.poll_output() {
+                Some(Output::Transmit { route, octets }) => self.transmit(route, &octets),
+                Some(Output::Event(event)) => self.handle_call_event(now, event),
+                None => return,
+            }
+        }
+    }
+
+    fn handle_call_event(&mut self, now: Instant, event: Event) {
+        match &event {
+            Event::Path { .. } => {
+                // Media begins with the path: frames from now on.
+                self.next_frame = now;
+                self.next_stats = now + STATS_INTERVAL;
+            }
+            Event::Connected { .. } => {
+                self.next_stats = now + STATS_INTERVAL;
+                if let Some(audio) = &mut self.audio {
+                    audio.start();
+                }
+                if let (Stage::Talking { id: Some(id), .. }, Some(session)) =
+                    (&self.stage, &mut self.session)
+                {
+                    session.connected(now, *id);
+                }
+            }
+            Event::Incoming {
+                call,
+                from,
+                ask: true,
+                ..
+            } => {
+                let (number, from) = (*call, from.clone());
+                self.tell_sip_incoming(now, number, &from, event);
+                return;
+            }
+            Event::Ended { call, summary } => {
+                let (number, summary) = (*call, *summary);
+                self.finish_call(now, number, summary);
+                return;
+            }
+            Event::Online { .. }
+            | Event::Listening { .. }
+            | Event::Ringing { .. }
+            | Event::Incoming { .. }
+            | Event::Accepted { .. }
+            | Event::Media { .. }
+            | Event::Stats { .. }
+            | Event::Message { .. }
+            | Event::SubscriptionRequest { .. }
+            | Event::Warning { .. }
+            | Event::Error { .. } => {}
+        }
+        self.tell(event);
+    }
+
+    /// A call that had begun is over.
+    fn finish_call(&mut self, now: Instant, number: CallNumber, summary: Summary) {
+        if let Stage::Talking { call, id } = std::mem::replace(&mut self.stage, Stage::Idle) {
+            if let (Some(id), Some(session)) = (id, &mut self.session) {
+                if summary.duration.is_zero() {
+                    // It never was connected: the other side may still wait for an INVITE.
+                    session.cancel(now, id);
+                } else {
+                    session.finished(now, id);
+                }
+            }
+            self.previous = Some(call);
+        }
+        if let Some(audio) = self.audio.take()
+            && let Err(error) = audio.finish()
+        {
+            self.warn(Some(number), error.code(), error.to_string());
+        }
+        self.flush_pcap();
+        self.told_end(number, summary);
+    }
+
+    /// A call is over before there was one.
+    fn end_ringing(&mut self, number: CallNumber, reason: Reason) {
+        self.stage = Stage::Idle;
+        self.told_end(number, Summary::without_media(reason));
+    }
+
+    fn told_end(&mut self, number: CallNumber, summary: Summary) {
+        self.outcome.reason = Some(summary.reason);
+        self.finished_calls += 1;
+        self.tell(Event::Ended {
+            call: number,
+            summary,
+        });
+    }
+
+    fn take_number(&mut self) -> CallNumber {
+        let number = self.next_number;
+        self.next_number += 1;
+        number
+    }
+
+    fn call_config(&mut self, number: CallNumber, remote_name: String) -> CallConfig {
+        let local_name = match &self.stream {
+            Some(stream) => stream.jid().to_bare().to_string(),
+            None => self.config.software.0.clone(),
+        };
+        CallConfig {
+            number,
+            local_name,
+            remote_name,
+            user_agent: format!("{}/{}", self.config.software.0, self.config.software.1),
+            codecs: self.config.codecs.clone(),
+            duration: self.config.duration,
+            seed: self.seed.next_u64(),
+            wall: SystemTime::now(),
+        }
+    }
+
+    /// The list of our addresses that goes into a request or an acceptance.
+    fn connect_data(&self) -> String {
+        let port = self.sockets.port();
+        let records: Vec<IpPort> = self
+            .locals
+            .iter()
+            .map(|local| IpPort::new(&local.interface, SocketAddr::new(local.address, port)))
+            .collect();
+        encode_hex(&records)
+    }
+
+    fn send_stanza(&mut self, stanza: Element) {
+        self.tap_stanza(true, &stanza);
+        if let Some(stream) = &self.stream {
+            stream.send(stanza);
+        }
+    }
+
+    fn transmit(&mut self, route: Route, octets: &[u8]) {
+        self.note_datagram(true, route, octets);
+        self.sockets.send(route, octets);
+    }
+
+    fn tap_stanza(&self, sent: bool, stanza: &Element) {
+        if let Some(tap) = &self.config.tap {
+            let tapped = Tapped::Stanza {
+                sent,
+                xml: String::from(stanza),
+            };
+            if tap.send((Instant::now(), tapped)).is_err() {
+                tracing::trace!("nobody watches any more");
+            }
+        }
+    }
+
+    fn note_datagram(&mut self, sent: bool, route: Route, octets: &[u8]) {
+        tracing::trace!(sent, local = %route.local, remote = %route.remote, len = octets.len(), "datagram");
+        if let Some(pcap) = &mut self.pcap {
+            let (source, destination) = if sent {
+                (route.local, route.remote)
+            } else {
+                (route.remote, route.local)
+            };
+            if let Err(error) = pcap.write(SystemTime::now(), source, destination, octets) {
+                self.pcap = None;
+                self.warn(None, "file", format!("the capture ends here: {error}"));
+            }
+        }
+        if let Some(tap) = &self.config.tap {
+            let tapped = Tapped::Datagram {
+                sent,
+                route,
+                octets: octets.to_vec(),
+            };
+            if tap.send((Instant::now(), tapped)).is_err() {
+                tracing::trace!("nobody watches any more");
+            }
+        }
+    }
+
+    fn flush_pcap(&mut self) {
+        if let Some(pcap) = &mut self.pcap
+            && let Err(error) = pcap.flush()
+        {
+            self.pcap = None;
+            self.warn(None, "file", format!("the capture ends here: {error}"));
+        }
+    }
+
+    fn tell(&self, event: Event) {
+        if self.events.send(event).is_err() {
+            tracing::trace!("nobody listens to events any more");
+        }
+    }
+
+    fn warn(&self, call: Option<CallNumber>, code: &'static str, message: String) {
+        self.tell(Event::Warning {
+            call,
+            code,
+            message,
+        });
+    }
+
+    /// Goes offline.
+    async fn close(mut self) {
+        if let Some(session) = &mut self.session {
+            session.go_offline(Instant::now());
+        }
+        self.drain();
+        self.flush_pcap();
+        if let Some(stream) = self.stream.take() {
+            stream.close().await;
+        }
+    }
+}
+
+async fn next_stanza(stream: &mut Option<Stream>) -> Result<Element, String> {
+    match stream {
+        Some(stream) => stream.recv().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,155 @@
+//! Calls that we place.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use ichat_invitation::IpPortList;
+use ichat_sip::Route;
+use ichat_xmpp::{CallId, Jid};
+
+use super::config::{RunError, Target};
+use super::{Driver, Stage};
+use crate::addresses::order_targets;
+use crate::call::{Call, MAX_ROUTES};
+use crate::event::{Acceptance, CallNumber, Candidate, Dialect, Event, Reason, Summary};
+
+impl Driver {
+    pub(super) async fn place_call(&mut self, target: &Target) -> Result<(), RunError> {
+        let now = Instant::now();
+        let number = self.take_number();
+        match target {
+            Target::Jid(peer) => {
+                let addresses = self.connect_data();
+                let timeout = self.config.timeout;
+                if let Some(session) = &mut self.session {
+                    let id = session.call(now, peer.clone(), addresses, None, timeout);
+                    self.stage = Stage::Calling {
+                        number,
+                        id,
+                        since: now,
+                    };
+                }
+            }
+            Target::Sip { user, host, port } => {
+                let remotes = resolve(host, *port).await?;
+                let routes = self.routes_to(&remotes);
+                if routes.is_empty() {
+                    return Err(RunError::NoRoute { host: host.clone() });
+                }
+                let config = self.call_config(number, format!("sip:{user}@{host}:{port}"));
+                let timeout = Some(self.config.timeout);
+                let call = Call::dial(now, config, &routes, user, now, timeout);
+                self.stage = Stage::Talking {
+                    call: Box::new(call),
+                    id: None,
+                };
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn routes_to(&self, remotes: &[SocketAddr]) -> Vec<Route> {
+        order_targets(&self.locals, remotes)
+            .into_iter()
+            .filter_map(|remote| self.sockets.route_to(remote))
+            .take(MAX_ROUTES)
+            .collect()
+    }
+
+    /// The callee has accepted: its addresses get the INVITE.
+    pub(super) fn handle_acceptance(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        by: &Jid,
+        dialect: Dialect,
+        connect_data: &str,
+    ) {
+        let Stage::Calling {
+            number,
+            id: expected,
+            since,
+        } = self.stage
+        else {
+            return;
+        };
+        if id != expected {
+            return;
+        }
+        let listed = self.read_list(number, connect_data);
+        self.tell(Event::Accepted {
+            call: number,
+            acceptance: Acceptance::By(by.to_string()),
+            dialect,
+            candidates: candidates(&listed),
+        });
+        let routes = self.routes_to(&listed);
+        if routes.is_empty() {
+            self.warn(Some(number), "bad-address-list", NO_USABLE_ADDRESS.into());
+            if let Some(session) = &mut self.session {
+                session.finished(now, id);
+            }
+            self.end_ringing(number, Reason::Failed);
+            return;
+        }
+        let config = self.call_config(number, by.to_bare().to_string());
+        let call = Call::dial(now, config, &routes, "user", since, None);
+        self.stage = Stage::Talking {
+            call: Box::new(call),
+            id: Some(id),
+        };
+    }
+
+    /// Reads an address list; what is broken in it becomes a warning.
+    pub(super) fn read_list(&self, number: CallNumber, connect_data: &str) -> Vec<SocketAddr> {
+        match IpPortList::parse_hex(connect_data) {
+            Ok(list) => {
+                if list.trailing > 0 {
+                    let message = format!(
+                        "the peer's address list ends in {} octets of a broken record; its {} whole ones are used",
+                        list.trailing,
+                        list.records.len()
+                    );
+                    self.warn(Some(number), "bad-address-list", message);
+                }
+                list.addresses()
+            }
+            Err(error) => {
+                let message = format!("the peer's address list cannot be read: {error}");
+                self.warn(Some(number), "bad-address-list", message);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Our request is over without an acceptance.
+    pub(super) fn handle_refusal(&mut self, number: CallNumber, reason: Reason) {
+        self.stage = Stage::Idle;
+        self.told_end(number, Summary::without_media(reason));
+    }
+}
+
+const NO_USABLE_ADDRESS: &str = "the peer lists no address that this machine can reach: it may have \
+                                 no network, or only IPv6 where we have only IPv4";
+
+pub(super) fn candidates(listed: &[SocketAddr]) -> Vec<Candidate> {
+    listed
+        .iter()
+        .map(|address| Candidate {
+            address: *address,
+            kind: "host",
+        })
+        .collect()
+}
+
+async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, RunError> {
+    let found = tokio::net::lookup_host((host, port)).await;
+    let mut addresses: Vec<SocketAddr> = found
+        .map_err(|source| RunError::Resolve {
+            host: host.into(),
+            source,
+        })?
+        .collect();
+    addresses.sort_by_key(SocketAddr::is_ipv6);
+    Ok(addresses)
+}

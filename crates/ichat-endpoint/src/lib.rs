@@ -1,0 +1,21 @@
+#![doc = include_str!("../README.md")]
+
+pub mod addresses;
+pub mod call;
+pub mod driver;
+pub mod event;
+pub mod media;
+pub mod pcap;
+pub mod seed;
+pub mod sockets;
+pub mod sources;
+
+pub use driver::{
+    Allowed, AnswerMode, EndpointConfig, Outcome, RunError, Signalling, Tap, Tapped, Target, Task,
+    run,
+};
+pub use event::{
+    Acceptance, CallNumber, CallStatistics, Candidate, Command, Dialect, Direction, Event, Reason,
+    Summary,
+};
+pub use sockets::PortChoice;

@@ -1,0 +1,87 @@
+//! XML streams over tokio: to a server, and straight to a link-local peer.
+//!
+//! [`connect()`] signs in to a server: DNS, TCP, TLS, SASL, a resource. [`link_local`] opens streams
+//! without a server. Both come to a [`Connection`], which sends and receives stanzas as
+//! [`minidom::Element`]s; neither sends presence. What to say over it is [`crate`]'s other half, the
+//! machine.
+//!
+//! ```no_run
+//! use ichat_xmpp::BareJid;
+//! use ichat_xmpp::client::{ConnectConfig, connect};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = ConnectConfig::new(BareJid::new("me@example.org")?, "a password");
+//! let mut connection = connect(config).await?;
+//! println!("online as {}", connection.jid());
+//! let presence = minidom::Element::bare("presence", "jabber:client");
+//! connection.send(&presence).await?;
+//! let stanza = connection.recv().await?;
+//! println!("{}", stanza.name());
+//! connection.close().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Up to the end of the log-in the stream is read and written here, over `rxml`; then tokio-xmpp
+//! carries it (docs/adr/0004-sign-in-of-our-own-over-tokio-xmpp.md).
+
+mod bind;
+mod carrier;
+mod config;
+mod connection;
+mod deadline;
+mod element;
+mod error;
+mod faults;
+mod guard;
+pub mod link_local;
+mod login;
+mod sasl;
+mod server;
+mod stream_error;
+mod tcp;
+mod tls;
+mod trace;
+mod wire;
+mod xml;
+
+pub use config::{CLIENT_PORT, ConnectConfig, DIRECT_TLS_PORT, PinError, Timing, TlsMode, Trust};
+pub use connection::{Connection, Login};
+pub use error::{ConnectError, Stage};
+pub use faults::{CaFault, CertificateFault, ProofFault};
+pub use guard::Breach;
+pub use secrecy::SecretString;
+pub use stream_error::{StreamError, StreamFault};
+pub use tls::TlsInfo;
+pub use trace::Trace;
+
+use deadline::Deadline;
+
+/// Signs in, once: a log-in that fails is reported and not tried again.
+///
+/// # Errors
+///
+/// See [`ConnectError`]; its code is `server-unreachable`, `tls-failed` or `auth-failed`.
+pub async fn connect(config: ConnectConfig) -> Result<Connection, ConnectError> {
+    connect_with(config, Timing::default()).await
+}
+
+/// As [`connect()`], with other limits of time.
+///
+/// # Errors
+///
+/// See [`ConnectError`].
+pub async fn connect_with(
+    config: ConnectConfig,
+    timing: Timing,
+) -> Result<Connection, ConnectError> {
+    if config.jid.node().is_none() {
+        return Err(ConnectError::NoUser {
+            jid: config.jid.to_string(),
+        });
+    }
+    let established = login::establish(&config, Deadline::after(timing.connect)).await?;
+    let deadline = Deadline::after(timing.sign_in);
+    let authenticated = login::authenticate(&config, established, deadline).await?;
+    bind::bind(&config, authenticated, timing, deadline).await
+}

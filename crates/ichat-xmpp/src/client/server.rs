@@ -1,0 +1,183 @@
+//! The stream to a server once we are logged in, carried by tokio-xmpp.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use futures::{Sink, Stream};
+use minidom::Element;
+use rxml::Namespace;
+use tokio_xmpp::xmlstream::{ReadError, StreamHeader, Timeouts, XmlStream, initiate_stream};
+use xmpp_parsers::ns::{JABBER_CLIENT, PING, STREAM};
+
+use super::carrier::{Arrival, Carrier};
+use super::config::Timing;
+use super::element::Bounded;
+use super::stream_error::{StreamError, StreamFault};
+use super::trace::{Direction, Trace};
+use super::wire::Io;
+
+/// A stream to a server.
+pub(super) struct Server {
+    stream: XmlStream<Io, Bounded>,
+    domain: String,
+    trace: Option<Trace>,
+    unsent: bool,
+    pings: u64,
+    patience: Duration,
+}
+
+impl Server {
+    /// Exchanges stream headers. The server's features are the first to arrive.
+    pub(super) async fn open(
+        io: Io,
+        domain: &str,
+        timing: &Timing,
+        trace: Option<Trace>,
+    ) -> io::Result<Self> {
+        let header = StreamHeader {
+            from: None,
+            to: Some(domain.into()),
+            id: None,
+        };
+        let timeouts = Timeouts {
+            read_timeout: timing.idle,
+            response_timeout: timing.answer,
+        };
+        let pending = initiate_stream(io, JABBER_CLIENT, header, timeouts).await?;
+        Ok(Self {
+            // The features are read as any element is, with the same limits.
+            stream: pending.skip_features(),
+            domain: domain.to_owned(),
+            trace,
+            unsent: false,
+            pings: 0,
+            patience: timing.idle + timing.answer,
+        })
+    }
+
+    /// Asks for a sign of life (XEP-0199), unless so much waits to be sent that nobody would see it.
+    fn ping(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        match self.poll_ready(cx) {
+            Poll::Ready(ready) => ready?,
+            Poll::Pending => return Ok(()),
+        }
+        self.pings += 1;
+        let mut ping = Element::bare("iq", JABBER_CLIENT);
+        for (name, value) in [
+            ("type", "get"),
+            ("id", &self.ping_id()),
+            ("to", self.domain.as_str()),
+        ] {
+            if let Ok(name) = name.try_into() {
+                ping.set_attr(Namespace::NONE, name, value);
+            }
+        }
+        ping.append_child(Element::bare("ping", PING));
+        self.queue(&ping)
+    }
+
+    fn ping_id(&self) -> String {
+        format!("keep-alive-{}", self.pings)
+    }
+
+    /// Answers to our pings are nobody else's business. An error is a sign of life too.
+    fn is_pong(&self, element: &Element) -> bool {
+        self.pings > 0
+            && element.is("iq", JABBER_CLIENT)
+            && matches!(element.attr("type"), Some("result" | "error"))
+            && element.attr("id") == Some(&self.ping_id())
+    }
+
+    fn failure(&self, error: io::Error) -> StreamError {
+        if error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none() {
+            StreamError::Silent(self.patience)
+        } else {
+            StreamError::from_io(error)
+        }
+    }
+}
+
+impl Carrier for Server {
+    fn poll_arrival(&mut self, cx: &mut Context<'_>) -> Poll<Result<Arrival, StreamError>> {
+        loop {
+            if self.unsent
+                && let Poll::Ready(Err(error)) = self.poll_flush(cx)
+            {
+                return Poll::Ready(Err(self.failure(error)));
+            }
+            let Some(read) = ready!(Pin::new(&mut self.stream).poll_next(cx)) else {
+                return Poll::Ready(Err(StreamError::Lost(None)));
+            };
+            match read {
+                Ok(Bounded(element)) => {
+                    if let Some(trace) = &self.trace {
+                        trace.stanza(Direction::Received, &element);
+                    }
+                    if element.is("error", STREAM) {
+                        let fault = StreamFault::read(&element);
+                        return Poll::Ready(Err(StreamError::Fault(fault)));
+                    }
+                    if !self.is_pong(&element) {
+                        return Poll::Ready(Ok(Arrival::Stanza(element)));
+                    }
+                }
+                Err(ReadError::SoftTimeout) => {
+                    if let Err(error) = self.ping(cx) {
+                        return Poll::Ready(Err(self.failure(error)));
+                    }
+                }
+                Err(ReadError::ParseError(error)) => {
+                    let why = if let xso::error::Error::TextParseError(excess) = &error {
+                        excess.to_string()
+                    } else {
+                        error.to_string()
+                    };
+                    if let Some(trace) = &self.trace {
+                        trace.line(Direction::Received, &format!("<!-- refused: {why} -->"));
+                    }
+                    return Poll::Ready(Ok(Arrival::Refused(why)));
+                }
+                Err(ReadError::HardError(error)) => {
+                    return Poll::Ready(Err(self.failure(error)));
+                }
+                Err(ReadError::StreamFooterReceived) => {
+                    if let Some(trace) = &self.trace {
+                        trace.line(Direction::Received, "</stream:stream>");
+                    }
+                    return Poll::Ready(Ok(Arrival::Footer));
+                }
+            }
+        }
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Sink::<&Element>::poll_ready(Pin::new(&mut self.stream), cx)
+    }
+
+    fn queue(&mut self, stanza: &Element) -> io::Result<()> {
+        Sink::<&Element>::start_send(Pin::new(&mut self.stream), stanza)?;
+        self.unsent = true;
+        if let Some(trace) = &self.trace {
+            trace.stanza(Direction::Sent, stanza);
+        }
+        Ok(())
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(Sink::<&Element>::poll_flush(Pin::new(&mut self.stream), cx))?;
+        self.unsent = false;
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // From here on the stream takes nothing more, and flushes by itself.
+        self.unsent = false;
+        ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+        if let Some(trace) = &self.trace {
+            trace.line(Direction::Sent, "</stream:stream>");
+        }
+        Poll::Ready(Ok(()))
+    }
+}

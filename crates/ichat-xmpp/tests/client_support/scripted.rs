@@ -1,0 +1,209 @@
+//! An XMPP server in this process, on tokio-xmpp's responder.
+
+use std::sync::{Arc, Mutex};
+
+use futures::{SinkExt, StreamExt};
+use minidom::Element;
+use tokio::io::BufReader;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_xmpp::xmlstream::{StreamHeader, Timeouts, XmlStream, accept_stream};
+use xmpp_parsers::stream_features::StreamFeatures;
+
+use super::scram::{Flaw, Say, Scram, base64, unbase64};
+use super::{PASSWORD, element};
+
+pub type Stream = XmlStream<BufReader<TcpStream>, Element>;
+
+const JABBER_CLIENT: &str = "jabber:client";
+const SASL: &str = "urn:ietf:params:xml:ns:xmpp-sasl";
+
+/// What the server offers and how it behaves.
+#[derive(Debug, Clone)]
+pub struct Script {
+    pub mechanisms: Vec<&'static str>,
+    pub flaw: Flaw,
+    pub password: &'static str,
+    /// Further features before log-in, as XML.
+    pub features: &'static str,
+    /// Further features after it.
+    pub bound_features: &'static str,
+    /// The answer to the request for a resource; with `ID` where its id belongs.
+    pub bind_answer: Option<&'static str>,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        Self {
+            mechanisms: vec!["SCRAM-SHA-1", "SCRAM-SHA-256", "PLAIN"],
+            flaw: Flaw::None,
+            password: PASSWORD,
+            features: "",
+            bound_features: "",
+            bind_answer: None,
+        }
+    }
+}
+
+/// What the server saw.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    pub connections: usize,
+    /// The mechanisms of all log-ins tried.
+    pub mechanisms: Vec<String>,
+    pub gs2: String,
+    pub stanzas: Vec<Element>,
+}
+
+pub struct Scripted {
+    pub port: u16,
+    seen: Arc<Mutex<Seen>>,
+}
+
+impl Scripted {
+    /// Serves log-ins; then answers roster-like queries with silence until the client goes.
+    pub async fn start(script: Script) -> Self {
+        Self::start_with(script, async |mut stream, seen| {
+            while let Some(Ok(stanza)) = stream.next().await {
+                seen.lock().unwrap().stanzas.push(stanza);
+            }
+            let _ = SinkExt::<&Element>::close(&mut stream).await;
+        })
+        .await
+    }
+
+    /// Serves log-ins; what happens then is told.
+    pub async fn start_with<F, R>(script: Script, online: F) -> Self
+    where
+        F: Fn(Stream, Arc<Mutex<Seen>>) -> R + Send + Sync + 'static,
+        R: Future<Output = ()> + Send,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        let watched = seen.clone();
+        tokio::spawn(async move {
+            while let Ok((tcp, _)) = listener.accept().await {
+                watched.lock().unwrap().connections += 1;
+                if let Some(stream) = log_in(tcp, &script, &watched).await {
+                    online(stream, watched.clone()).await;
+                }
+            }
+        });
+        Self { port, seen }
+    }
+
+    pub fn seen(&self) -> Seen {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+fn features(inner: &str) -> StreamFeatures {
+    let xml = format!("<features xmlns='http://etherx.jabber.org/streams'>{inner}</features>");
+    StreamFeatures::try_from(element(&xml)).unwrap()
+}
+
+fn header() -> StreamHeader<'static> {
+    StreamHeader {
+        from: Some("im.test".into()),
+        to: None,
+        id: Some("s1".into()),
+    }
+}
+
+async fn log_in(tcp: TcpStream, script: &Script, seen: &Mutex<Seen>) -> Option<Stream> {
+    let accepted = accept_stream(BufReader::new(tcp), JABBER_CLIENT, Timeouts::default())
+        .await
+        .ok()?;
+    let mechanisms: String = script
+        .mechanisms
+        .iter()
+        .map(|name| format!("<mechanism>{name}</mechanism>"))
+        .collect();
+    let offer = features(&format!(
+        "<mechanisms xmlns='{SASL}'>{mechanisms}</mechanisms>{}",
+        script.features
+    ));
+    let mut stream: Stream = accepted
+        .send_header(header())
+        .await
+        .ok()?
+        .send_features(&offer)
+        .await
+        .ok()?;
+
+    let auth = stream.next().await?.ok()?;
+    let mechanism = auth.attr("mechanism").unwrap_or_default().to_owned();
+    seen.lock().unwrap().mechanisms.push(mechanism.clone());
+    let mut scram = Scram::new(mechanism.contains("256"), script.password, script.flaw);
+    let mut say = if mechanism == "PLAIN" {
+        let right = unbase64(&auth.text()) == format!("\0me\0{}", script.password).as_bytes();
+        if right {
+            Say::Success(Vec::new())
+        } else {
+            Say::Failure
+        }
+    } else {
+        scram.first(&unbase64(&auth.text()))
+    };
+    seen.lock().unwrap().gs2 = scram.gs2.clone();
+    let success = loop {
+        match say {
+            Say::Challenge(data) => {
+                stream.send(&sasl("challenge", &data)).await.ok()?;
+                let response = stream.next().await?.ok()?;
+                say = scram.last(&unbase64(&response.text()));
+            }
+            Say::Success(data) => break sasl("success", &data),
+            Say::Failure => {
+                let failure = element(&format!(
+                    "<failure xmlns='{SASL}'><not-authorized/><text>No.\nReally not.</text></failure>"
+                ));
+                stream.send(&failure).await.ok()?;
+                // A second try would be seen.
+                if let Some(Ok(again)) = stream.next().await {
+                    seen.lock()
+                        .unwrap()
+                        .mechanisms
+                        .push(format!("again: {}", again.name()));
+                }
+                return None;
+            }
+        }
+    };
+    let accepted = stream.accept_reset(&success).await.ok()?;
+    let offer = features(&format!(
+        "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>{}",
+        script.bound_features
+    ));
+    let mut stream: Stream = accepted
+        .send_header(header())
+        .await
+        .ok()?
+        .send_features(&offer)
+        .await
+        .ok()?;
+
+    let bind = stream.next().await?.ok()?;
+    let answer = script.bind_answer.unwrap_or(
+        "<iq xmlns='jabber:client' type='result' id='ID'>\
+         <bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>me@im.test/RESOURCE</jid></bind></iq>",
+    );
+    let ns = "urn:ietf:params:xml:ns:xmpp-bind";
+    let wanted = bind
+        .get_child("bind", ns)
+        .and_then(|bind| bind.get_child("resource", ns));
+    let wanted = wanted.map_or_else(|| "chosen".to_owned(), Element::text);
+    let answer = answer
+        .replace("ID", bind.attr("id").unwrap())
+        .replace("RESOURCE", &wanted);
+    for answer in element(&format!("<a xmlns='x'>{answer}</a>")).children() {
+        stream.send(answer).await.ok()?;
+    }
+    Some(stream)
+}
+
+fn sasl(name: &str, data: &[u8]) -> Element {
+    let mut element = Element::bare(name, SASL);
+    element.append_text(base64(data));
+    element
+}

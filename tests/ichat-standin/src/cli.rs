@@ -1,0 +1,394 @@
+//! The command line.
+
+use crate::options::{ContentLength, Listed, Mode, Options, PeerKind, SipStyle};
+use std::fmt::Display;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::str::FromStr;
+use std::time::Duration;
+
+/// The text of `--help`.
+pub(crate) const HELP: &str = include_str!("help.txt");
+
+/// What the user wants.
+#[derive(Debug)]
+pub(crate) enum Request {
+    Help,
+    Run(Box<Options>),
+}
+
+/// The arguments that are left, and the value after `=` of the current one.
+struct Arguments {
+    rest: Vec<String>,
+    name: String,
+    inline: Option<String>,
+}
+
+impl Arguments {
+    fn next(&mut self) -> Option<String> {
+        (!self.rest.is_empty()).then(|| self.rest.remove(0))
+    }
+
+    fn text(&mut self) -> Result<String, String> {
+        match self.inline.take() {
+            Some(value) => Ok(value),
+            None => self
+                .next()
+                .ok_or_else(|| format!("{} wants a value", self.name)),
+        }
+    }
+
+    fn parsed<T: FromStr<Err: Display>>(&mut self) -> Result<T, String> {
+        let text = self.text()?;
+        text.parse()
+            .map_err(|error| format!("{}: {text:?}: {error}", self.name))
+    }
+
+    /// A value that may be missing: after `=`, or a number that follows.
+    fn optional(&mut self) -> Option<String> {
+        let follows = self
+            .rest
+            .first()
+            .is_some_and(|next| next.parse::<u64>().is_ok());
+        self.inline
+            .take()
+            .or_else(|| follows.then(|| self.next()).flatten())
+    }
+
+    fn scaled(&mut self, unit: f64) -> Result<Duration, String> {
+        let text = self.text()?;
+        duration(&text, unit).ok_or_else(|| format!("{}: no time: {text:?}", self.name))
+    }
+
+    fn seconds(&mut self) -> Result<Duration, String> {
+        self.scaled(1.0)
+    }
+
+    fn milliseconds(&mut self) -> Result<Duration, String> {
+        self.scaled(0.001)
+    }
+}
+
+/// A number in `unit` seconds, unless it says `ms` or `s` itself.
+fn duration(text: &str, unit: f64) -> Option<Duration> {
+    let (number, unit) = if let Some(number) = text.strip_suffix("ms") {
+        (number, 0.001)
+    } else if let Some(number) = text.strip_suffix('s') {
+        (number, 1.0)
+    } else {
+        (text, unit)
+    };
+    let number: f64 = number.parse().ok()?;
+    Duration::try_from_secs_f64(number * unit).ok()
+}
+
+/// Reads the arguments after the program's name.
+///
+/// # Errors
+/// One line on what is wrong with them.
+pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Request, String> {
+    let mut arguments = Arguments {
+        rest: arguments.collect(),
+        name: String::new(),
+        inline: None,
+    };
+    if arguments
+        .rest
+        .iter()
+        .any(|argument| argument == "--help" || argument == "-h")
+    {
+        return Ok(Request::Help);
+    }
+    let mode = match arguments.next().as_deref() {
+        Some("call") => Mode::Call,
+        Some("answer") => Mode::Answer,
+        Some("sip-call") => Mode::SipCall,
+        Some("sip-answer") => Mode::SipAnswer,
+        Some("help") => return Ok(Request::Help),
+        Some(other) => return Err(format!("unknown command {other:?}")),
+        None => return Err("a command is missing".into()),
+    };
+    let mut options = Options::new(mode);
+    while let Some(argument) = arguments.next() {
+        if !argument.starts_with("--") {
+            if mode != Mode::SipCall || options.target.is_some() {
+                return Err(format!("unexpected {argument:?}"));
+            }
+            options.target = Some(target(&argument)?);
+            continue;
+        }
+        match argument.split_once('=') {
+            Some((name, value)) => {
+                arguments.name = name.to_owned();
+                arguments.inline = Some(value.to_owned());
+            }
+            None => arguments.name = argument,
+        }
+        let name = arguments.name.clone();
+        let known = common(&mut options, &name, &mut arguments)?
+            || ringing(&mut options, &name, &mut arguments)?
+            || sip(&mut options, &name, &mut arguments)?
+            || media(&mut options, &name, &mut arguments)?;
+        if !known {
+            return Err(format!("unknown option {name}"));
+        }
+        if arguments.inline.take().is_some() {
+            return Err(format!("{name} takes no value"));
+        }
+    }
+    complete(options)
+}
+
+fn complete(mut options: Options) -> Result<Request, String> {
+    let missing = |what: &str| Err(format!("{what} is missing"));
+    if options.mode.has_xmpp() {
+        if options.xmpp.is_empty() {
+            return missing("--xmpp");
+        }
+        if !options.jid.contains('@') {
+            return missing("--jid");
+        }
+        if options.mode == Mode::Call && options.peer.is_empty() {
+            return missing("--peer");
+        }
+        if !options.jid.contains('/') {
+            options.jid.push_str("/iChat");
+        }
+    } else if options.jid.is_empty() {
+        options.jid = "standin@localhost".into();
+    }
+    if options.mode == Mode::SipCall && options.target.is_none() {
+        return missing("sip:user@HOST:PORT");
+    }
+    if !matches!(options.media.packet_ms, 10 | 20 | 30 | 40) {
+        return Err("--packet-ms: 10, 20, 30 or 40".into());
+    }
+    Ok(Request::Run(Box::new(options)))
+}
+
+fn target(text: &str) -> Result<(String, SocketAddr), String> {
+    let wrong = || format!("no sip:user@HOST:PORT: {text:?}");
+    let rest = text.strip_prefix("sip:").ok_or_else(wrong)?;
+    let (user, host) = rest.rsplit_once('@').unwrap_or(("user", rest));
+    let address = host
+        .to_socket_addrs()
+        .map_err(|_| wrong())?
+        .next()
+        .ok_or_else(wrong)?;
+    Ok((user.to_owned(), address))
+}
+
+fn listed(text: &str) -> Result<Vec<Listed>, String> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|entry| !entry.is_empty())
+        .map(|entry| match entry {
+            "self" => Ok(Listed::Own),
+            _ => entry
+                .parse()
+                .map(Listed::Other)
+                .map_err(|_| format!("--ipports: no ADDRESS:PORT: {entry:?}")),
+        })
+        .collect()
+}
+
+fn common(options: &mut Options, name: &str, a: &mut Arguments) -> Result<bool, String> {
+    match name {
+        "--xmpp" => options.xmpp = a.text()?,
+        "--jid" => options.jid = a.text()?,
+        "--password" => options.password = a.text()?,
+        "--peer" => options.peer = a.text()?,
+        "--bind" => options.bind = a.parsed()?,
+        "--port" => options.port = a.parsed()?,
+        "--send" => options.send = Some(a.text()?.into()),
+        "--sent" => options.sent = Some(a.text()?.into()),
+        "--received" => options.received = Some(a.text()?.into()),
+        "--duration" => options.duration = Some(a.seconds()?),
+        "--timeout" => options.timeout = a.seconds()?,
+        "--lifetime" => options.lifetime = a.seconds()?,
+        "--linger" => options.linger = a.seconds()?,
+        "--seed" => options.seed = a.parsed()?,
+        "--peer-ichat" => options.peer_kind = PeerKind::IChat,
+        "--verbose" => options.verbose = true,
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn ringing(options: &mut Options, name: &str, a: &mut Arguments) -> Result<bool, String> {
+    let vc = &mut options.vc;
+    let list = &mut options.list;
+    match name {
+        "--no-avavail-at-first" => {
+            let text = a.optional().unwrap_or_else(|| "2000".into());
+            let after = duration(&text, 0.001).ok_or_else(|| format!("{name}: {text:?}"))?;
+            vc.avavail_after = Some(after);
+        }
+        "--no-avavail" => vc.no_avavail = true,
+        "--ext" => vc.ext = Some(a.text()?),
+        "--new-node" => vc.new_node = true,
+        "--show" => vc.show = Some(a.text()?),
+        "--priority" => vc.priority = a.parsed()?,
+        "--no-auto-accept" => vc.no_auto_accept = true,
+        "--no-subscribe" => vc.no_subscribe = true,
+        "--message" => vc.message = Some(a.text()?),
+        "--probe-iqs" => vc.probe_iqs = true,
+        "--answer-after" => vc.answer_after = a.milliseconds()?,
+        "--decline" => {
+            let text = a.optional().unwrap_or_else(|| "1".into());
+            vc.decline = Some(text.parse().map_err(|_| format!("--decline: {text:?}"))?);
+        }
+        "--busy" => vc.decline = Some(2),
+        "--no-answer" => vc.no_answer = true,
+        "--accept-blank" => vc.accept_blank = true,
+        "--duplicate-response" => vc.duplicate_response = true,
+        "--error-on-request" => vc.error_on_request = Some(a.text()?),
+        "--error-echo" => vc.error_echo = true,
+        "--cancel-after" => vc.cancel_after = Some(a.milliseconds()?),
+        "--no-invite" => vc.no_invite = true,
+        "--video-call" => vc.video_call = true,
+        "--results" => vc.results = true,
+        "--counter-proposal" => vc.counter_proposal = true,
+        "--ipports" => list.ipports = Some(listed(&a.text()?)?),
+        "--guards" => list.guards = true,
+        "--garbage" => list.garbage = true,
+        "--upper-hex" => list.upper_hex = true,
+        "--broken-tail" => list.broken_tail = true,
+        "--no-record" => list.no_record = true,
+        "--no-hex" => list.no_hex = true,
+        "--no-line-feed" => list.no_line_feed = true,
+        "--line-feed" => list.no_line_feed = false,
+        "--pinholes" => list.pinholes = true,
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn sip(options: &mut Options, name: &str, a: &mut Arguments) -> Result<bool, String> {
+    let sip = &mut options.sip;
+    match name {
+        "--drop-invite" => sip.drop_invite = a.parsed()?,
+        "--drop-200" => sip.drop_200 = a.parsed()?,
+        "--drop-ack" => sip.drop_ack = a.parsed()?,
+        "--drop-bye" => sip.drop_bye = a.parsed()?,
+        "--ring" => sip.ring = Some(a.milliseconds()?),
+        "--sip-reject" => sip.reject = Some(a.parsed()?),
+        "--reject-long-names" => sip.reject_long_names = true,
+        "--pings" => sip.pings = Some(a.milliseconds()?.max(Duration::from_millis(10))),
+        "--ping-muted" => sip.ping_muted = true,
+        "--hold-after" => sip.hold_after = Some(a.milliseconds()?),
+        "--probe-methods" => sip.probe_methods = true,
+        "--sip-style" => {
+            sip.style = match a.text()?.as_str() {
+                "plain" => SipStyle::Plain,
+                "compact" => SipStyle::Compact,
+                "folded" => SipStyle::Folded,
+                "line-feed" => SipStyle::LineFeed,
+                "lower-case" => SipStyle::LowerCase,
+                other => return Err(format!("--sip-style: unknown {other:?}")),
+            }
+        }
+        "--no-content-length" => sip.content_length = ContentLength::Missing,
+        "--long-content-length" => sip.content_length = ContentLength::TooLong,
+        "--short-content-length" => sip.content_length = ContentLength::TooShort,
+        "--no-audio" => sip.no_audio = true,
+        "--video-offer" => sip.no_video = false,
+        "--no-video-offer" => sip.no_video = true,
+        "--no-aac" => sip.no_aac = true,
+        "--separate-media" => sip.separate_media = true,
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn media(options: &mut Options, name: &str, a: &mut Arguments) -> Result<bool, String> {
+    let media = &mut options.media;
+    match name {
+        "--wait-for-rtp" => media.wait_for_rtp = true,
+        "--no-wait-for-rtp" => media.wait_for_rtp = false,
+        "--packet-ms" => media.packet_ms = a.parsed()?,
+        "--silent-after" => media.silent_after = Some(a.milliseconds()?),
+        "--mute-after" => media.mute_after = Some(a.milliseconds()?),
+        "--unmute-after" => media.unmute_after = Some(a.milliseconds()?),
+        "--vanish-after" => media.vanish_after = Some(a.milliseconds()?),
+        "--dead-air-end" => media.dead_air_end = a.seconds()?,
+        "--junk-rtp" => media.junk_rtp = true,
+        "--lose-every" => media.lose_every = a.parsed()?,
+        "--swap-every" => media.swap_every = a.parsed()?,
+        "--double-every" => media.double_every = a.parsed()?,
+        "--sequence" => media.sequence = Some(a.parsed()?),
+        "--timestamp" => media.timestamp = Some(a.parsed()?),
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(text: &str) -> Result<Options, String> {
+        match parse(text.split_whitespace().map(str::to_owned))? {
+            Request::Run(options) => Ok(*options),
+            Request::Help => Err("help".into()),
+        }
+    }
+
+    #[test]
+    fn values_come_after_a_space_or_an_equals_sign() {
+        let options = run("sip-answer --port=5 --duration 1.5 --decline --busy").unwrap();
+        assert_eq!(options.port, 5);
+        assert_eq!(options.duration, Some(Duration::from_millis(1500)));
+        assert_eq!(options.vc.decline, Some(2));
+        assert_eq!(run("sip-answer --decline=11").unwrap().vc.decline, Some(11));
+        let late = run("sip-answer --no-avavail-at-first 700 --guards").unwrap();
+        assert_eq!(late.vc.avavail_after, Some(Duration::from_millis(700)));
+    }
+
+    #[test]
+    fn what_is_missing_or_unknown_is_said() {
+        for (text, word) in [
+            ("", "command"),
+            ("sing", "sing"),
+            ("call --xmpp h:1 --jid a@b", "--peer"),
+            ("answer --jid a@b", "--xmpp"),
+            ("sip-call", "sip:"),
+            ("sip-call sip:user@nowhere", "no sip:"),
+            ("sip-answer --port", "--port"),
+            ("sip-answer --port x", "--port"),
+            ("sip-answer --guards=1", "no value"),
+            ("sip-answer --sparkle", "--sparkle"),
+            ("sip-answer --packet-ms 25", "--packet-ms"),
+            ("sip-answer --ipports 1.2.3.4", "--ipports"),
+        ] {
+            let error = run(text).unwrap_err();
+            assert!(error.contains(word), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn every_option_of_the_help_is_taken_and_in_the_readme() {
+        let readme = include_str!("../README.md");
+        let mut count = 0;
+        for word in HELP.split(|c: char| !(c.is_alphanumeric() || c == '-')) {
+            if !word.starts_with("--") || word.len() < 4 || word.contains("NAME") {
+                continue;
+            }
+            count += 1;
+            assert!(
+                readme.contains(&format!("`{word}")),
+                "{word} is not in the README"
+            );
+            let value = match word {
+                "--bind" => "127.0.0.1",
+                "--sip-style" => "folded",
+                "--ipports" => "self",
+                "--packet-ms" => "30",
+                _ => "1",
+            };
+            let text = format!("sip-answer {word}");
+            let with_value = format!("{text} {value}");
+            assert!(run(&text).is_ok() || run(&with_value).is_ok(), "{word}");
+        }
+        assert!(count > 70, "{count}");
+    }
+}

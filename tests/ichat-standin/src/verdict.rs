@@ -1,0 +1,103 @@
+//! The last line: what was counted and what was wrong.
+
+use crate::checks::Book;
+use crate::ending::Ending;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// What was counted.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) requests: u64,
+    pub(crate) vc_responses: u64,
+    pub(crate) vc_cancels: u64,
+    pub(crate) counter_proposals: u64,
+    pub(crate) errors: u64,
+    pub(crate) peer_ext: Option<String>,
+    pub(crate) peer_show: Option<String>,
+    pub(crate) invites: u64,
+    pub(crate) responses: u64,
+    pub(crate) last_status: Option<u16>,
+    pub(crate) acks: u64,
+    pub(crate) byes: u64,
+    pub(crate) cancels: u64,
+    pub(crate) messages: u64,
+    pub(crate) pings_sent: u64,
+    pub(crate) pings_answered: u64,
+    pub(crate) keepalives: u64,
+    pub(crate) unknown_datagrams: u64,
+    pub(crate) sent: u64,
+    pub(crate) octets_sent: u64,
+    pub(crate) received: u64,
+    pub(crate) octets_received: u64,
+    pub(crate) lost: u64,
+    pub(crate) duplicates: u64,
+    pub(crate) reordered: u64,
+    pub(crate) ssrcs: u64,
+    pub(crate) timestamps_ok: bool,
+    pub(crate) max_gap_ms: u64,
+    pub(crate) reports: u64,
+    pub(crate) user_agent: Option<String>,
+    pub(crate) connected: bool,
+    pub(crate) duration: Duration,
+}
+
+/// The verdict's fields.
+pub(crate) fn verdict(book: &Book, ending: &Ending) -> Value {
+    let t = &book.tally;
+    json!({
+        "ok": book.faults.is_empty(),
+        "faults": book.faults.lines(),
+        "ended": ending.reason,
+        "code": ending.code,
+        "connected": t.connected,
+        "duration_s": t.duration.as_secs_f64(),
+        "sent": t.sent,
+        "received": t.received,
+        "lost": t.lost,
+        "duplicates": t.duplicates,
+        "reordered": t.reordered,
+        "ssrcs": t.ssrcs,
+        "timestamps_ok": t.timestamps_ok,
+        "octets_sent": t.octets_sent,
+        "octets_received": t.octets_received,
+        "max_gap_ms": t.max_gap_ms,
+        "reports": t.reports,
+        "requests": t.requests,
+        "vc_responses": t.vc_responses,
+        "vc_cancels": t.vc_cancels,
+        "counter_proposals": t.counter_proposals,
+        "errors": t.errors,
+        "peer_ext": t.peer_ext,
+        "peer_show": t.peer_show,
+        "invites": t.invites,
+        "responses": t.responses,
+        "last_status": t.last_status,
+        "acks": t.acks,
+        "byes": t.byes,
+        "cancels": t.cancels,
+        "messages": t.messages,
+        "pings_sent": t.pings_sent,
+        "pings_answered": t.pings_answered,
+        "keepalives": t.keepalives,
+        "unknown_datagrams": t.unknown_datagrams,
+        "user_agent": t.user_agent,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_fault_is_enough_for_not_ok() {
+        let mut book = Book::default();
+        let ending = Ending::new("hangup");
+        assert_eq!(verdict(&book, &ending)["ok"], true);
+        book.faults.add("SSRC changed");
+        let verdict = verdict(&book, &ending);
+        assert_eq!(verdict["ok"], false);
+        assert_eq!(verdict["faults"][0], "SSRC changed");
+        assert_eq!(verdict["ended"], "hangup");
+    }
+}

@@ -1,0 +1,54 @@
+//! Whole calls against real servers and real peers: the harness.
+//!
+//! The scenarios in `tests/` start the programs as a user does, as child processes: `ichat-call`,
+//! its counterpart `ichat-standin`, Prosody, baresip, SIPp, tshark. The harness starts them at
+//! free ports of the loopback interface, knows that they are ready because they answer, waits for
+//! events instead of sleeping, stops what it started by its process id, and shows the whole
+//! transcript of every program of a scenario that fails.
+//!
+//! ```no_run
+//! use scenarios::{ichat_call, prosody::Prosody, standin, seconds};
+//!
+//! let (ours, mac) = Prosody::shared().pair();
+//! let peer = standin::answer(&mac).spawn();
+//! peer.wait_online();
+//! let call = ichat_call::call(&mac.jid).account(&ours).set("--duration", "1").spawn();
+//! call.wait_for("connected", seconds(10));
+//! call.finish(seconds(10)).assert_reason("hangup");
+//! peer.verdict(seconds(10)).assert_ok();
+//! ```
+//!
+//! What a scenario needs and does not find is skipped with a line on standard error, and is a
+//! failure where the variable `CI` is set: see [`requires!`].
+
+pub mod baresip;
+pub mod binary;
+pub mod finished;
+pub mod ichat_call;
+pub mod pcap;
+pub mod ports;
+pub mod process;
+pub mod program;
+pub mod prosody;
+pub mod pulse;
+pub mod scratch;
+pub mod server;
+pub mod sipp;
+pub mod standin;
+pub mod tls;
+pub mod tone;
+pub mod transcript;
+pub mod ulaw;
+pub mod wav;
+pub mod wireshark;
+pub mod xmpp;
+
+use std::time::Duration;
+
+/// So many seconds.
+pub const fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+/// How long anything may take that happens at once on an idle machine. Long enough for a busy one.
+pub const SOON: Duration = seconds(15);

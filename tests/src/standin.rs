@@ -1,0 +1,247 @@
+//! `ichat-standin`, the stand-in for an iChat, as a child process.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::process::{Process, shell_status};
+use crate::prosody::Account;
+use crate::scratch::Scratch;
+use crate::{SOON, binary, seconds};
+
+/// A command line in the making.
+#[derive(Debug)]
+pub struct Invocation {
+    arguments: Vec<OsString>,
+    scratch: Scratch,
+}
+
+/// Signs in, advertises, answers.
+pub fn answer(account: &Account) -> Invocation {
+    with_account("answer", account, "iChat")
+}
+
+/// Signs in, rings, sends the INVITE.
+pub fn call(account: &Account, peer: &str) -> Invocation {
+    with_account("call", account, "iChat").set("--peer", peer)
+}
+
+/// As [`answer`], at another device of the same account.
+pub fn answer_at(account: &Account, resource: &str) -> Invocation {
+    with_account("answer", account, resource)
+}
+
+/// Calls without XMPP.
+pub fn sip_call(uri: &str) -> Invocation {
+    new(&["sip-call", uri])
+}
+
+/// Answers without XMPP.
+pub fn sip_answer() -> Invocation {
+    new(&["sip-answer"])
+}
+
+fn with_account(mode: &str, account: &Account, resource: &str) -> Invocation {
+    new(&[mode])
+        .set("--xmpp", account.server.to_string())
+        .set("--jid", format!("{}/{resource}", account.jid))
+        .set("--password", &account.password)
+}
+
+fn new(words: &[&str]) -> Invocation {
+    Invocation {
+        arguments: words.iter().map(OsString::from).collect(),
+        scratch: Scratch::new("ichat-standin"),
+    }
+}
+
+impl Invocation {
+    /// An option with a value.
+    #[must_use]
+    pub fn set(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.arguments.push(name.into());
+        self.arguments.push(value.into());
+        self
+    }
+
+    /// An option without one.
+    #[must_use]
+    pub fn flag(mut self, name: &str) -> Self {
+        self.arguments.push(name.into());
+        self
+    }
+
+    /// Options as one would type them.
+    #[must_use]
+    pub fn flags(mut self, words: &str) -> Self {
+        self.arguments
+            .extend(words.split_whitespace().map(OsString::from));
+        self
+    }
+
+    /// Says these µ-law octets, then silence.
+    #[must_use]
+    pub fn says(self, octets: &[u8]) -> Self {
+        let path = self.scratch.write("says.ulaw", octets);
+        self.set("--send", path)
+    }
+
+    /// Writes down what it hears; see [`Verdict::heard`].
+    #[must_use]
+    pub fn listens(self) -> Self {
+        let path = self.scratch.join("heard.ulaw");
+        self.set("--received", path)
+    }
+
+    /// Writes down what it sends; see [`Verdict::said`].
+    #[must_use]
+    pub fn remembers(self) -> Self {
+        let path = self.scratch.join("said.ulaw");
+        self.set("--sent", path)
+    }
+
+    /// Starts it.
+    pub fn spawn(self) -> Standin {
+        let mut command = Command::new(binary::ichat_standin());
+        command.args(&self.arguments).env("RUST_BACKTRACE", "1");
+        let name = format!("ichat-standin {}", self.arguments[0].to_string_lossy());
+        Standin {
+            process: Process::spawn(&name, command),
+            scratch: self.scratch,
+        }
+    }
+}
+
+/// A running stand-in.
+#[derive(Debug)]
+pub struct Standin {
+    process: Process,
+    scratch: Scratch,
+}
+
+impl Standin {
+    /// Its process.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// The first event of this name, waited for.
+    pub fn wait_for(&self, event: &str, limit: Duration) -> Value {
+        self.process.wait_for(event, limit)
+    }
+
+    /// Waits until it is signed in and shows its presence.
+    pub fn wait_online(&self) -> &Self {
+        self.wait_for("online", SOON);
+        self
+    }
+
+    /// Where its SIP listens.
+    pub fn address(&self) -> SocketAddr {
+        let ready = self.wait_for("ready", SOON);
+        let port = ready["port"]
+            .as_u64()
+            .and_then(|port| u16::try_from(port).ok());
+        SocketAddr::new(crate::ports::LOOPBACK, port.expect("ready tells the port"))
+    }
+
+    /// The URI to call it at.
+    pub fn uri(&self) -> String {
+        format!("sip:user@{}", self.address())
+    }
+
+    /// Waits for its end and its verdict.
+    ///
+    /// # Panics
+    /// With the transcript, if there is none.
+    pub fn verdict(mut self, limit: Duration) -> Verdict {
+        let status = shell_status(self.process.exit(limit));
+        let last = self.process.events().pop().unwrap_or_default();
+        if last["event"] != "verdict" {
+            self.process.fail("its last event is no verdict");
+        }
+        Verdict {
+            last,
+            status,
+            transcript: self.process.transcript(),
+            scratch: self.scratch,
+        }
+    }
+}
+
+/// What the stand-in saw.
+#[derive(Debug)]
+pub struct Verdict {
+    last: Value,
+    status: i32,
+    transcript: String,
+    scratch: Scratch,
+}
+
+impl Verdict {
+    /// One field.
+    pub fn field(&self, name: &str) -> &Value {
+        &self.last[name]
+    }
+
+    /// A number; 0 if there is none.
+    pub fn count(&self, name: &str) -> u64 {
+        self.last[name].as_u64().unwrap_or(0)
+    }
+
+    /// Everything it said.
+    pub fn transcript(&self) -> &str {
+        &self.transcript
+    }
+
+    /// It found nothing wrong with us.
+    pub fn assert_ok(&self) -> &Self {
+        assert_eq!(self.last["ok"], true, "{}", self.transcript);
+        assert_eq!(self.status, 0, "{}", self.transcript);
+        self
+    }
+
+    /// Its call ended so.
+    pub fn assert_ended(&self, reason: &str) -> &Self {
+        assert_eq!(self.last["ended"], reason, "{}", self.transcript);
+        self
+    }
+
+    /// It heard us without a gap, from one SSRC, in step.
+    pub fn assert_heard_all(&self) -> &Self {
+        assert!(self.count("received") > 0, "{}", self.transcript);
+        assert_eq!(self.last["lost"], 0, "{}", self.transcript);
+        assert_eq!(self.last["ssrcs"], 1, "{}", self.transcript);
+        assert_eq!(self.last["timestamps_ok"], true, "{}", self.transcript);
+        self
+    }
+
+    /// What it heard, in the order of timestamps.
+    ///
+    /// # Panics
+    /// If it was not told to listen.
+    pub fn heard(&self) -> Vec<u8> {
+        self.octets("heard.ulaw")
+    }
+
+    /// What it said.
+    ///
+    /// # Panics
+    /// If it was not told to remember.
+    pub fn said(&self) -> Vec<u8> {
+        self.octets("said.ulaw")
+    }
+
+    fn octets(&self, name: &str) -> Vec<u8> {
+        let path: PathBuf = self.scratch.join(name);
+        std::fs::read(&path)
+            .unwrap_or_else(|error| panic!("{path:?}: {error}\n{}", self.transcript))
+    }
+}
+
+/// How long a stand-in may take from the end of a call to its verdict.
+pub const VERDICT: Duration = seconds(10);

@@ -1,0 +1,20 @@
+//! Whole calls: `ichat-call` against the stand-in, against itself, and against programs that no
+//! one here wrote, through a real server. Each name says what holds.
+
+mod bad_input;
+mod callee_endings;
+mod caller_endings;
+mod demo;
+mod devices;
+mod harness;
+mod inspect;
+mod long_calls;
+mod presence;
+mod recordings;
+mod recovery;
+mod sign_in;
+mod signals;
+mod sip_peers;
+mod support;
+mod two_of_ours;
+mod usage;
