@@ -196,7 +196,10 @@ impl Sockets {
             tracing::debug!(local = %route.local, "no socket has this address any more");
             return;
         };
-        if let Err(error) = socket.try_send_to(octets, route.remote) {
+        // Straight to the system: tokio's own `try_send_to` refuses the first datagrams of a socket
+        // until its reactor has looked at it once.
+        let sent = socket2::SockRef::from(socket).send_to(octets, &route.remote.into());
+        if let Err(error) = sent {
             tracing::debug!(%error, "a datagram could not be sent");
         }
     }

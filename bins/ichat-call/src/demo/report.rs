@@ -63,13 +63,11 @@ impl Report {
     }
 
     pub(super) fn lines(&self) -> Vec<String> {
-        let mut lines = vec![String::new(), format!("{:>11}  {:<24}{:>24}", "", "alice", "bob")];
+        let mut lines = vec![String::new()];
         for rung in &self.rungs {
             let at = rung.at.as_secs_f64() * 1000.0;
-            let (left, right) = if rung.from_caller { ("──", "─>") } else { ("<─", "──") };
-            let label = format!("{} {}", rung.layer, rung.what);
-            let label: String = label.chars().take(60).collect();
-            lines.push(format!("{at:>8.1} ms   {left} {label:─<60} {right}"));
+            let arrow = if rung.from_caller { "──▶" } else { "◀──" };
+            lines.push(format!("{at:>8.1} ms  alice {arrow} bob  {:<4}  {}", rung.layer, rung.what));
         }
         lines.push(String::new());
         if let (Some((local, remote)), Some(codec), Some(setup)) =
