@@ -315,6 +315,7 @@ fn who_asks_to_see_us_is_answered_as_we_were_told() {
         mac.send(&format!("<presence type='subscribe' to='{}'/>", ours.jid));
         let is_yes = |stanza: &str| {
             stanza.starts_with("<presence")
+                && stanza.contains(&ours.jid)
                 && (has(stanza, "type", "subscribed") || stanza.contains("avavail"))
         };
         let limit = if expected { SOON } else { seconds(1) };

@@ -60,11 +60,11 @@ fn our_resource_is_random_and_says_what_we_are() {
 fn a_wrong_password_is_told_and_tried_once() {
     requires!("prosody");
     let (ours, mac) = Prosody::shared().pair();
-    let wrong = || ichat_call::answer().account(&ours).password("wrong");
+    let wrong = || ichat_call::answer().account(&ours).password("no-such-secret");
     does_not_sign_in(wrong(), "auth-failed");
     let call = ichat_call::call(&mac.jid)
         .account(&ours)
-        .password("wrong")
+        .password("no-such-secret")
         .spawn();
     call.finish(seconds(20)).assert_no_sign_in("auth-failed");
     let unknown = Account {
@@ -80,7 +80,7 @@ fn the_text_for_people_says_that_the_password_is_wrong() {
     let (ours, mac) = Prosody::shared().pair();
     let we = ichat_call::call(&mac.jid)
         .account(&ours)
-        .password("wrong")
+        .password("no-such-secret")
         .for_people()
         .spawn();
     let we = we.finish(seconds(20));
@@ -214,7 +214,7 @@ fn a_certificate_is_trusted_by_its_authority_or_its_key_and_by_nothing_else() {
         signs_in(we().set("--pin", &pin));
         let (_, _) = stranger.issue("im.test");
         does_not_sign_in(we().set("--pin", stranger.pin()), "tls-failed");
-        let wrong = trusting(&authority.certificate()).password("wrong");
+        let wrong = trusting(&authority.certificate()).password("no-such-secret");
         does_not_sign_in(wrong, "auth-failed");
     }
 }

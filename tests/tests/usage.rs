@@ -99,7 +99,7 @@ fn a_bad_configuration_file_is_told_with_its_name() {
     for (text, word) in [
         ("jid = \"amy@im.test\nport = 5\n", "config.toml"),
         ("no-such-option = 1\n", "no-such-option"),
-        ("port = \"many\"\n", "port"),
+        ("duration = \"many\"\n", "duration"),
         ("auto = \"yes\"\n", "auto"),
     ] {
         let we = ichat_call::answer();

@@ -11,7 +11,12 @@ use ichat_audio::{SinkSpec, SourceSpec};
 ///
 /// Calls with a Mac are not encrypted: whoever sits on the way can listen.
 #[derive(Debug, Parser)]
-#[command(name = "ichat-call", version, max_term_width = 100, args_override_self = true)]
+#[command(
+    name = "ichat-call",
+    version,
+    max_term_width = 100,
+    args_override_self = true
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -317,7 +322,9 @@ fn parse_pin(text: &str) -> Result<Pin, String> {
 /// A number and `ms`, `s`, `m` or `h`; bare, seconds.
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let text = text.trim();
-    let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let split = text
+        .find(|c: char| c.is_ascii_alphabetic())
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let seconds_per_unit = match unit {
         "ms" => 0.001,
@@ -326,8 +333,10 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
         "h" => 3600.0,
         other => return Err(format!("unknown unit {other:?}: expected ms, s, m or h")),
     };
-    let number: f64 =
-        number.trim().parse().map_err(|_| format!("expected a number, found {number:?}"))?;
+    let number: f64 = number
+        .trim()
+        .parse()
+        .map_err(|_| format!("expected a number, found {number:?}"))?;
     Duration::try_from_secs_f64(number * seconds_per_unit)
         .ok()
         .filter(|duration| *duration <= Duration::from_secs(365 * 24 * 3600))

@@ -22,7 +22,10 @@ pub(crate) fn read(args: Vec<OsString>) -> Result<Result<Cli, clap::Error>, Fail
     let (path, text) = match &named {
         Some(path) => {
             let text = std::fs::read_to_string(path).map_err(|error| {
-                Failure::usage(format!("cannot read the configuration {}: {error}", path.display()))
+                Failure::usage(format!(
+                    "cannot read the configuration {}: {error}",
+                    path.display()
+                ))
             })?;
             (path.clone(), text)
         }
@@ -32,7 +35,9 @@ pub(crate) fn read(args: Vec<OsString>) -> Result<Result<Cli, clap::Error>, Fail
         },
     };
     let args = with_file(args, &matches, &path, &text)?;
-    Ok(Cli::command().try_get_matches_from(args).and_then(|m| Cli::from_arg_matches(&m)))
+    Ok(Cli::command()
+        .try_get_matches_from(args)
+        .and_then(|m| Cli::from_arg_matches(&m)))
 }
 
 fn default_file() -> Option<(PathBuf, String)> {
@@ -50,27 +55,42 @@ fn with_file(
     text: &str,
 ) -> Result<Vec<OsString>, Failure> {
     let bad = |message: String| Failure::usage(format!("{}: {message}", path.display()));
-    let table: toml::Table =
-        text.parse().map_err(|error: toml::de::Error| bad(one_line(&error.to_string())))?;
-    let Some((name, given)) = matches.subcommand() else { return Ok(args) };
+    let table: toml::Table = text
+        .parse()
+        .map_err(|error: toml::de::Error| bad(one_line(&error.to_string())))?;
+    let Some((name, given)) = matches.subcommand() else {
+        return Ok(args);
+    };
     let command = Cli::command();
     for (key, value) in table {
-        if !command.get_subcommands().any(|sub| option(sub, &key).is_some()) {
-            return Err(bad(format!("unknown key {key:?}: every long option is a key")));
+        if !command
+            .get_subcommands()
+            .any(|sub| option(sub, &key).is_some())
+        {
+            return Err(bad(format!(
+                "unknown key {key:?}: every long option is a key"
+            )));
         }
-        let Some(sub) = command.find_subcommand(name) else { continue };
-        let Some(argument) = option(sub, &key) else { continue };
-        if is_given(given, argument, sub) {
+        let Some(sub) = command.find_subcommand(name) else {
             continue;
-        }
+        };
+        let Some(argument) = option(sub, &key) else {
+            continue;
+        };
         let is_flag = matches!(argument.get_action(), ArgAction::SetTrue);
-        append(&mut args, &key, &value, is_flag).map_err(bad)?;
+        let mut from_file = Vec::new();
+        append(&mut from_file, &key, &value, is_flag).map_err(bad)?;
+        if !is_given(given, argument, sub) {
+            args.append(&mut from_file);
+        }
     }
     Ok(args)
 }
 
 fn option<'a>(command: &'a Command, key: &str) -> Option<&'a clap::Arg> {
-    command.get_arguments().find(|argument| argument.get_long() == Some(key) && key != "config")
+    command
+        .get_arguments()
+        .find(|argument| argument.get_long() == Some(key) && key != "config")
 }
 
 /// Whether the user gave it, or another of the same group of choices.
@@ -87,7 +107,11 @@ fn is_given(matches: &ArgMatches, argument: &clap::Arg, command: &Command) -> bo
         "ca" | "pin" => &["ca", "pin"],
         _ => &[],
     };
-    let known = |id: &str| command.get_arguments().any(|argument| argument.get_id() == id);
+    let known = |id: &str| {
+        command
+            .get_arguments()
+            .any(|argument| argument.get_id() == id)
+    };
     by_user(id) || rivals.iter().any(|rival| known(rival) && by_user(rival))
 }
 
@@ -118,15 +142,26 @@ fn append(
         | toml::Value::Float(_)
         | toml::Value::Table(_)
         | toml::Value::Datetime(_) => {
-            let expected = if is_flag { "true or false" } else { "a text, a number or a list" };
-            return Err(format!("key {key:?}: expected {expected}, found {}", value.type_str()));
+            let expected = if is_flag {
+                "true or false"
+            } else {
+                "a text, a number or a list"
+            };
+            return Err(format!(
+                "key {key:?}: expected {expected}, found {}",
+                value.type_str()
+            ));
         }
     }
     Ok(())
 }
 
 fn one_line(text: &str) -> String {
-    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 #[cfg(test)]
@@ -138,7 +173,9 @@ mod tests {
         let args: Vec<OsString> = command_line.iter().map(OsString::from).collect();
         let matches = Cli::command().try_get_matches_from(&args).unwrap();
         let args = with_file(args, &matches, Path::new("c.toml"), file).map_err(|f| f.message)?;
-        let matches = Cli::command().try_get_matches_from(args).map_err(|e| e.to_string())?;
+        let matches = Cli::command()
+            .try_get_matches_from(args)
+            .map_err(|e| e.to_string())?;
         Cli::from_arg_matches(&matches).map_err(|e| e.to_string())
     }
 
@@ -152,8 +189,13 @@ mod tests {
     #[test]
     fn every_long_option_is_a_key_and_the_command_line_wins() {
         let file = "jid = 'me@example.org'\nport = 5000\nbind = ['127.0.0.1', '::1']\nauto = true\nloop = false\n";
-        let (account, options) =
-            talk(parse(&["ichat-call", "call", "mac@example.org", "--port", "6000"], file).unwrap());
+        let (account, options) = talk(
+            parse(
+                &["ichat-call", "call", "mac@example.org", "--port", "6000"],
+                file,
+            )
+            .unwrap(),
+        );
         assert_eq!(account.jid.as_deref(), Some("me@example.org"));
         assert_eq!(options.port, Some(6000));
         assert_eq!(options.bind.len(), 2);

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use ichat_audio::{SinkSpec, SourceSpec};
 use ichat_endpoint::{
-    Allowed, AnswerMode, EndpointConfig, Event, Outcome, RunError, Signalling, Tapped, Target, Task,
-    run,
+    Allowed, AnswerMode, EndpointConfig, Event, Outcome, RunError, Signalling, Tapped, Target,
+    Task, run,
 };
 use ichat_xmpp::client::link_local;
 use ichat_xmpp::{FullJid, Jid};
@@ -42,7 +42,9 @@ pub(crate) async fn demo(args: DemoArgs, printer: &mut Printer) -> Result<u8, Fa
     let spoken = Spoken::prepare(args.input.clone())?;
     if printer.form() == Form::Human {
         let seconds = args.duration.as_secs_f64();
-        printer.line(&format!("Two endpoints on this machine talk for {seconds} s …"));
+        printer.line(&format!(
+            "Two endpoints on this machine talk for {seconds} s …"
+        ));
     }
     let (caller_stream, callee_stream) = streams().await?;
     let started = Instant::now();
@@ -53,7 +55,10 @@ pub(crate) async fn demo(args: DemoArgs, printer: &mut Printer) -> Result<u8, Fa
     );
     let callee = endpoint(
         callee_stream,
-        Task::Answer { once: true, sip: false },
+        Task::Answer {
+            once: true,
+            sip: false,
+        },
         config(spoken.source.clone(), args.output.clone(), None),
     );
     let (alice, bob) = tokio::join!(caller, callee);
@@ -74,25 +79,40 @@ fn jid(text: &str) -> Result<FullJid, Failure> {
 
 /// Two ends of an XMPP stream over TCP, as link-local clients open it (XEP-0174 §4).
 async fn streams() -> Result<(Signalling, Signalling), Failure> {
-    let failed =
-        |error: &dyn std::fmt::Display| Failure::new("demo", format!("cannot open a stream: {error}"));
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(|e| failed(&e))?;
+    let failed = |error: &dyn std::fmt::Display| {
+        Failure::new("demo", format!("cannot open a stream: {error}"))
+    };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .await
+        .map_err(|e| failed(&e))?;
     let address = listener.local_addr().map_err(|e| failed(&e))?;
     let (alice, bob) = (jid(ALICE)?, jid(BOB)?);
     let bare = |jid: &FullJid| Jid::from(jid.to_bare()).to_string();
     let (ours, theirs) = (bare(&alice), bare(&bob));
     let accept = async {
         let (stream, _) = listener.accept().await.map_err(|e| failed(&e))?;
-        link_local::accept(stream, &theirs, None).await.map_err(|e| failed(&e))
+        link_local::accept(stream, &theirs, None)
+            .await
+            .map_err(|e| failed(&e))
     };
     let connect = async {
-        link_local::connect(address, &ours, &theirs, None).await.map_err(|e| failed(&e))
+        link_local::connect(address, &ours, &theirs, None)
+            .await
+            .map_err(|e| failed(&e))
     };
     let (callee, caller) = tokio::try_join!(accept, connect)?;
     let (to_bob, to_alice) = (bob.to_bare().into(), alice.to_bare().into());
     Ok((
-        Signalling::LinkLocal { connection: Box::new(caller), jid: alice, peer: to_bob },
-        Signalling::LinkLocal { connection: Box::new(callee), jid: bob, peer: to_alice },
+        Signalling::LinkLocal {
+            connection: Box::new(caller),
+            jid: alice,
+            peer: to_bob,
+        },
+        Signalling::LinkLocal {
+            connection: Box::new(callee),
+            jid: bob,
+            peer: to_alice,
+        },
     ))
 }
 
@@ -117,7 +137,11 @@ async fn endpoint(signalling: Signalling, task: Task, mut config: EndpointConfig
     // Nobody sits at this endpoint: its commands end at once.
     let (_, wanted) = mpsc::unbounded_channel();
     let outcome = run(config, signalling, task, wanted, happened).await;
-    let mut side = Side { outcome, events: Vec::new(), wire: Vec::new() };
+    let mut side = Side {
+        outcome,
+        events: Vec::new(),
+        wire: Vec::new(),
+    };
     while let Ok(event) = events.try_recv() {
         side.events.push(event);
     }
@@ -143,7 +167,10 @@ impl Spoken {
         let path = std::env::temp_dir().join(name);
         std::fs::write(&path, SPEECH)
             .map_err(|error| Failure::new("file", format!("{}: {error}", path.display())))?;
-        Ok(Self { source: SourceSpec::File(path.clone()), ours: Some(path) })
+        Ok(Self {
+            source: SourceSpec::File(path.clone()),
+            ours: Some(path),
+        })
     }
 }
 

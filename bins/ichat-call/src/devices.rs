@@ -28,17 +28,21 @@ pub(crate) fn devices(args: &DevicesArgs, printer: &mut Printer) -> Result<u8, F
         printer.line(&value.to_string());
         return Ok(0);
     }
-    for (title, devices, option) in
-        [("Inputs", &found.inputs, "--input mic:"), ("Outputs", &found.outputs, "--output speaker:")]
-    {
+    for (title, devices, option) in [
+        ("Inputs", &found.inputs, "--input mic:"),
+        ("Outputs", &found.outputs, "--output speaker:"),
+    ] {
         printer.line(&format!("{title} ({option}NAME)"));
         if devices.is_empty() {
             printer.line("  none");
         }
         for device in devices {
             let star = if device.is_default { "*" } else { " " };
-            let rates: Vec<String> =
-                device.rates_hz.iter().map(|rate| format!("{rate} Hz")).collect();
+            let rates: Vec<String> = device
+                .rates_hz
+                .iter()
+                .map(|rate| format!("{rate} Hz"))
+                .collect();
             printer.line(&format!("{star} {}  {}", device.name, rates.join(", ")));
         }
     }

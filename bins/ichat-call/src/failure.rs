@@ -13,23 +13,39 @@ pub(crate) struct Failure {
 impl Failure {
     /// Usage or configuration: status 2.
     pub(crate) fn usage(message: impl fmt::Display) -> Self {
-        Self { code: "usage", message: message.to_string(), status: 2 }
+        Self {
+            code: "usage",
+            message: message.to_string(),
+            status: 2,
+        }
     }
 
     /// Something that a later version will do: status 2.
     pub(crate) fn not_yet(what: impl fmt::Display) -> Self {
-        Self { code: "not-yet", message: format!("{what} is not built yet"), status: 2 }
+        Self {
+            code: "not-yet",
+            message: format!("{what} is not built yet"),
+            status: 2,
+        }
     }
 
     /// The world did not play along: status 1.
     pub(crate) fn new(code: &'static str, message: impl fmt::Display) -> Self {
-        Self { code, message: message.to_string(), status: 1 }
+        Self {
+            code,
+            message: message.to_string(),
+            status: 1,
+        }
     }
 }
 
 impl From<ichat_endpoint::RunError> for Failure {
     fn from(error: ichat_endpoint::RunError) -> Self {
         let status = if error.is_usage() { 2 } else { 1 };
-        Self { code: error.code(), message: error.to_string(), status }
+        Self {
+            code: error.code(),
+            message: error.to_string(),
+            status,
+        }
     }
 }

@@ -56,8 +56,12 @@ impl Drop for Keys {
 }
 
 fn meaning(event: &TerminalEvent) -> Option<Key> {
-    let key = event.as_key_event().filter(|key| key.kind != KeyEventKind::Release)?;
-    let KeyCode::Char(letter) = key.code else { return None };
+    let key = event
+        .as_key_event()
+        .filter(|key| key.kind != KeyEventKind::Release)?;
+    let KeyCode::Char(letter) = key.code else {
+        return None;
+    };
     if key.modifiers.contains(KeyModifiers::CONTROL) {
         return (letter == 'c').then_some(Key::Interrupt);
     }

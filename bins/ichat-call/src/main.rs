@@ -47,7 +47,11 @@ fn start(args: Vec<std::ffi::OsString>, printer: &mut Printer) -> Result<u8, Fai
         }
     };
     log(cli.verbose);
-    printer.set_form(if cli.command.wants_json() { Form::Json } else { Form::Human });
+    printer.set_form(if cli.command.wants_json() {
+        Form::Json
+    } else {
+        Form::Human
+    });
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -80,12 +84,23 @@ fn log(verbose: u8) {
         2 => "debug",
         _ => "trace",
     };
-    let names = ["ichat_call", "ichat_endpoint", "ichat_xmpp", "ichat_sip", "ichat_rtp", "ichat_audio"];
-    let default =
-        names.iter().map(|name| format!("{name}={ours}")).collect::<Vec<_>>().join(",");
+    let names = [
+        "ichat_call",
+        "ichat_endpoint",
+        "ichat_xmpp",
+        "ichat_sip",
+        "ichat_rtp",
+        "ichat_audio",
+    ];
+    let default = names
+        .iter()
+        .map(|name| format!("{name}={ours}"))
+        .collect::<Vec<_>>()
+        .join(",");
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    let subscriber =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     if subscriber.try_init().is_err() {
         eprintln!("ichat-call: the log could not be started");
     }

@@ -34,7 +34,12 @@ pub(crate) struct Printer {
 
 impl Printer {
     pub(crate) fn new(form: Form, started: Instant) -> Self {
-        Self { form, started, closed: false, raw: false }
+        Self {
+            form,
+            started,
+            closed: false,
+            raw: false,
+        }
     }
 
     pub(crate) fn set_form(&mut self, form: Form) {
@@ -72,7 +77,10 @@ impl Printer {
             };
             self.print(&error);
         } else {
-            self.line_to(io::stderr().lock(), &format!("ichat-call: {}", failure.message));
+            self.line_to(
+                io::stderr().lock(),
+                &format!("ichat-call: {}", failure.message),
+            );
         }
     }
 
@@ -86,6 +94,8 @@ impl Printer {
     /// False when the line could not be written.
     fn line_to(&self, mut out: impl Write, text: &str) -> bool {
         let end = if self.raw { "\r\n" } else { "\n" };
-        out.write_all(format!("{text}{end}").as_bytes()).and_then(|()| out.flush()).is_ok()
+        out.write_all(format!("{text}{end}").as_bytes())
+            .and_then(|()| out.flush())
+            .is_ok()
     }
 }

@@ -42,7 +42,10 @@ pub(crate) async fn answer(args: AnswerArgs, printer: &mut Printer) -> Result<u8
         Some(_) => (signalling(&args.account)?, args.sip),
         None => (Signalling::None, true),
     };
-    let task = Task::Answer { once: args.once, sip };
+    let task = Task::Answer {
+        once: args.once,
+        sip,
+    };
     converse(config, signalling, task, printer).await
 }
 
@@ -115,7 +118,11 @@ impl User {
         commands: mpsc::UnboundedSender<Command>,
         printer: &mut Printer,
     ) -> Result<Self, Failure> {
-        let keys = if printer.form() == Form::Human { Keys::open() } else { None };
+        let keys = if printer.form() == Form::Human {
+            Keys::open()
+        } else {
+            None
+        };
         printer.raw = keys.is_some();
         Ok(Self {
             commands,
@@ -137,7 +144,9 @@ impl User {
     /// Asks what must be asked.
     fn note(&mut self, event: &Event, printer: &mut Printer) {
         match event {
-            Event::Incoming { from, ask: true, .. } => {
+            Event::Incoming {
+                from, ask: true, ..
+            } => {
                 self.asked = true;
                 if self.keys.is_some() {
                     printer.line(&format!("{from} calls. Answer? [y]es [n]o [b]usy"));
@@ -186,7 +195,11 @@ impl User {
 
     fn interrupt(&mut self) -> Wish {
         self.interrupts += 1;
-        if self.interrupts > 1 { Wish::Quit } else { Wish::Command(Command::HangUp) }
+        if self.interrupts > 1 {
+            Wish::Quit
+        } else {
+            Wish::Command(Command::Leave)
+        }
     }
 
     fn press(&mut self, key: Key) -> Wish {
@@ -199,16 +212,17 @@ impl User {
             ('n', true) => Wish::Command(Command::Decline),
             ('b', true) => Wish::Command(Command::Busy),
             ('y' | 'n', false) => match self.subscribers.pop_front() {
-                Some(from) => {
-                    Wish::Command(Command::AllowSubscription { from, allow: letter == 'y' })
-                }
+                Some(from) => Wish::Command(Command::AllowSubscription {
+                    from,
+                    allow: letter == 'y',
+                }),
                 None => Wish::Nothing,
             },
             ('m', _) => {
                 self.muted = !self.muted;
                 Wish::Command(Command::Mute(self.muted))
             }
-            ('q', _) => self.interrupt(),
+            ('q', _) => Wish::Command(Command::HangUp),
             _ => Wish::Nothing,
         }
     }

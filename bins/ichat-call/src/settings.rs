@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use ichat_audio::{CodecName, CodecNameError, SinkSpec, SourceSpec, distinct_files};
+use ichat_endpoint::seed::Seed;
 use ichat_endpoint::{Allowed, AnswerMode, EndpointConfig, PortChoice, Signalling, Target};
 use ichat_xmpp::client::{ConnectConfig, TlsMode, Trace, Trust};
 use ichat_xmpp::{AcceptPolicy, BareJid, Jid};
@@ -23,7 +24,9 @@ pub(crate) fn has_terminal() -> bool {
 /// What the endpoint shall do with calls and files.
 pub(crate) fn endpoint_config(talk: &TalkArgs) -> Result<EndpointConfig, Failure> {
     if talk.dialect != DialectChoice::Legacy {
-        return Err(Failure::not_yet("the conference dialect (--dialect conference or auto)"));
+        return Err(Failure::not_yet(
+            "the conference dialect (--dialect conference or auto)",
+        ));
     }
     for (given, name) in [
         (talk.snatmap.is_some(), "--snatmap"),
@@ -34,13 +37,24 @@ pub(crate) fn endpoint_config(talk: &TalkArgs) -> Result<EndpointConfig, Failure
             return Err(Failure::not_yet(name));
         }
     }
-    let codecs = talk.codec.iter().map(|name| codec(name)).collect::<Result<Vec<_>, _>>()?;
+    let codecs = talk
+        .codec
+        .iter()
+        .map(|name| codec(name))
+        .collect::<Result<Vec<_>, _>>()?;
     files(talk)?;
     let has_microphone = matches!(talk.input, SourceSpec::Mic(_));
     let allow = if talk.allow.is_empty() {
-        vec![if has_microphone { Allowed::Contacts } else { Allowed::Anyone }]
+        vec![if has_microphone {
+            Allowed::Contacts
+        } else {
+            Allowed::Anyone
+        }]
     } else {
-        talk.allow.iter().map(|who| allowed(who)).collect::<Result<_, _>>()?
+        talk.allow
+            .iter()
+            .map(|who| allowed(who))
+            .collect::<Result<_, _>>()?
     };
     let accept = match talk.accept {
         Some(AcceptChoice::None) => AcceptPolicy::None,
@@ -81,7 +95,10 @@ pub(crate) fn endpoint_config(talk: &TalkArgs) -> Result<EndpointConfig, Failure
 
 /// The name and version that peers see.
 pub(crate) fn software() -> (String, String) {
-    (env!("CARGO_PKG_NAME").into(), env!("CARGO_PKG_VERSION").into())
+    (
+        env!("CARGO_PKG_NAME").into(),
+        env!("CARGO_PKG_VERSION").into(),
+    )
 }
 
 fn codec(name: &str) -> Result<CodecName, Failure> {
@@ -111,7 +128,9 @@ fn allowed(who: &str) -> Result<Allowed, Failure> {
         "contacts" => Ok(Allowed::Contacts),
         "anyone" => Ok(Allowed::Anyone),
         jid => BareJid::new(jid).map(Allowed::Jid).map_err(|error| {
-            Failure::usage(format!("--allow {who}: expected a JID, contacts or anyone: {error}"))
+            Failure::usage(format!(
+                "--allow {who}: expected a JID, contacts or anyone: {error}"
+            ))
         }),
     }
 }
@@ -129,12 +148,19 @@ pub(crate) fn signalling(account: &AccountArgs) -> Result<Signalling, Failure> {
     let given = Jid::new(jid)
         .map_err(|error| Failure::usage(format!("--jid {jid}: not a JID: {error}")))?;
     if given.node().is_none() {
-        return Err(Failure::usage(format!("--jid {jid}: expected user@server, found no user")));
+        return Err(Failure::usage(format!(
+            "--jid {jid}: expected user@server, found no user"
+        )));
     }
     let resource = account
         .resource
         .clone()
-        .or_else(|| given.resource().map(|resource| resource.as_str().to_owned()));
+        .or_else(|| {
+            given
+                .resource()
+                .map(|resource| resource.as_str().to_owned())
+        })
+        .unwrap_or_else(|| format!("ichat-call-{:04x}", Seed::from_system().next_u16()));
     let server = account.server.as_deref().map(host_and_port).transpose()?;
     let trust = match (&account.ca, &account.pin) {
         (Some(file), _) => Trust::CaFile(file.clone()),
@@ -143,14 +169,17 @@ pub(crate) fn signalling(account: &AccountArgs) -> Result<Signalling, Failure> {
     };
     let trace = match &account.trace {
         Some(path) => Some(Trace::create(path).map_err(|error| {
-            Failure::usage(format!("cannot write the trace {}: {error}", path.display()))
+            Failure::usage(format!(
+                "cannot write the trace {}: {error}",
+                path.display()
+            ))
         })?),
         None => None,
     };
     Ok(Signalling::Server(Box::new(ConnectConfig {
         jid: given.to_bare(),
         password: password(account, jid)?,
-        resource,
+        resource: Some(resource),
         server,
         tls: match account.tls {
             TlsChoice::Required => TlsMode::Required,
@@ -177,13 +206,18 @@ fn password(account: &AccountArgs, jid: &str) -> Result<SecretString, Failure> {
     let prompt = format!("Password of {jid}: ");
     match rpassword::prompt_password(prompt) {
         Ok(password) => Ok(password.into()),
-        Err(error) => Err(Failure::usage(format!("cannot ask for the password: {error}"))),
+        Err(error) => Err(Failure::usage(format!(
+            "cannot ask for the password: {error}"
+        ))),
     }
 }
 
 fn password_from(path: &Path) -> Result<SecretString, Failure> {
     let text = zeroize::Zeroizing::new(std::fs::read_to_string(path).map_err(|error| {
-        Failure::usage(format!("cannot read the password file {}: {error}", path.display()))
+        Failure::usage(format!(
+            "cannot read the password file {}: {error}",
+            path.display()
+        ))
     })?);
     match text.lines().next() {
         Some(line) if !line.is_empty() => Ok(line.to_owned().into()),
@@ -203,7 +237,14 @@ fn host_and_port(text: &str) -> Result<(String, Option<u16>), Failure> {
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {
             let (host, rest) = rest.split_once(']').ok_or_else(bad)?;
-            (host, if rest.is_empty() { None } else { Some(rest.strip_prefix(':').ok_or_else(bad)?) })
+            (
+                host,
+                if rest.is_empty() {
+                    None
+                } else {
+                    Some(rest.strip_prefix(':').ok_or_else(bad)?)
+                },
+            )
         }
         None => match text.split_once(':') {
             Some((host, port)) => (host, Some(port)),
@@ -211,7 +252,12 @@ fn host_and_port(text: &str) -> Result<(String, Option<u16>), Failure> {
         },
     };
     let port = match port {
-        Some(port) => Some(port.parse().ok().filter(|port| *port != 0).ok_or_else(bad)?),
+        Some(port) => Some(
+            port.parse()
+                .ok()
+                .filter(|port| *port != 0)
+                .ok_or_else(bad)?,
+        ),
         None => None,
     };
     if host.is_empty() {
@@ -226,19 +272,29 @@ pub(crate) fn target(peer: &str) -> Result<Target, Failure> {
         let jid = Jid::new(peer)
             .map_err(|error| Failure::usage(format!("{peer}: not a JID: {error}")))?;
         if jid.node().is_none() {
-            return Err(Failure::usage(format!("{peer}: expected user@server, found no user")));
+            return Err(Failure::usage(format!(
+                "{peer}: expected user@server, found no user"
+            )));
         }
         return Ok(Target::Jid(jid));
     };
     let rest = rest.split([';', '?']).next().unwrap_or(rest);
     let (user, host) = rest.rsplit_once('@').unwrap_or(("user", rest));
     let user_is_plain = !user.is_empty()
-        && user.chars().all(|c| c.is_ascii_alphanumeric() || "-_.!~*'()&=+$,;?/%".contains(c));
+        && user
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_.!~*'()&=+$,;?/%".contains(c));
     if !user_is_plain {
-        return Err(Failure::usage(format!("{peer}: expected sip:user@host:port")));
+        return Err(Failure::usage(format!(
+            "{peer}: expected sip:user@host:port"
+        )));
     }
     let (host, port) = host_and_port(host)?;
-    Ok(Target::Sip { user: user.to_owned(), host, port: port.unwrap_or(SIP_PORT) })
+    Ok(Target::Sip {
+        user: user.to_owned(),
+        host,
+        port: port.unwrap_or(SIP_PORT),
+    })
 }
 
 #[cfg(test)]
@@ -248,16 +304,36 @@ mod tests {
     #[test]
     fn peers_are_jids_or_sip_uris() {
         assert!(matches!(target("mac@example.org"), Ok(Target::Jid(_))));
-        assert!(matches!(target("mac@example.org/iChat"), Ok(Target::Jid(_))));
+        assert!(matches!(
+            target("mac@example.org/iChat"),
+            Ok(Target::Jid(_))
+        ));
         let sip = |user: &str, host: &str, port| Target::Sip {
             user: user.into(),
             host: host.into(),
             port,
         };
-        assert_eq!(target("sip:bob@127.0.0.1:5090").unwrap(), sip("bob", "127.0.0.1", 5090));
-        assert_eq!(target("sip:127.0.0.1").unwrap(), sip("user", "127.0.0.1", 5060));
-        assert_eq!(target("sip:bob@[::1]:5090;transport=udp").unwrap(), sip("bob", "::1", 5090));
-        for bad in ["", "example.org", "sip:", "sip:a@b:0", "sip:a@b:x", "sip:a b@c", "@example.org"] {
+        assert_eq!(
+            target("sip:bob@127.0.0.1:5090").unwrap(),
+            sip("bob", "127.0.0.1", 5090)
+        );
+        assert_eq!(
+            target("sip:127.0.0.1").unwrap(),
+            sip("user", "127.0.0.1", 5060)
+        );
+        assert_eq!(
+            target("sip:bob@[::1]:5090;transport=udp").unwrap(),
+            sip("bob", "::1", 5090)
+        );
+        for bad in [
+            "",
+            "example.org",
+            "sip:",
+            "sip:a@b:0",
+            "sip:a@b:x",
+            "sip:a b@c",
+            "@example.org",
+        ] {
             assert_eq!(target(bad).unwrap_err().status, 2, "{bad}");
         }
     }
@@ -265,8 +341,14 @@ mod tests {
     #[test]
     fn servers_have_an_optional_port() {
         assert_eq!(host_and_port("::1").unwrap(), ("::1".into(), None));
-        assert_eq!(host_and_port("[::1]:5223").unwrap(), ("::1".into(), Some(5223)));
-        assert_eq!(host_and_port("im.example.org").unwrap(), ("im.example.org".into(), None));
+        assert_eq!(
+            host_and_port("[::1]:5223").unwrap(),
+            ("::1".into(), Some(5223))
+        );
+        assert_eq!(
+            host_and_port("im.example.org").unwrap(),
+            ("im.example.org".into(), None)
+        );
         assert!(host_and_port("im.example.org:70000").is_err());
     }
 }

@@ -303,6 +303,8 @@ pub enum Command {
     Busy,
     /// Hang up, or give up; an idle endpoint goes offline.
     HangUp,
+    /// Hang up, or give up, and go offline.
+    Leave,
     /// Send silence in place of the microphone, or stop that.
     Mute(bool),
     /// Let somebody see our presence, or not.

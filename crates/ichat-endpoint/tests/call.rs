@@ -56,8 +56,19 @@ struct Pair {
 impl Pair {
     fn new(routes: &[Route]) -> Self {
         let now = Instant::now();
-        let alice = Call::dial(now, config("alice@im.test", "bob@im.test", 1), routes, "user", now, None);
-        let bob = Call::await_invite(now, config("bob@im.test", "alice@im.test", 2), &[alice_at()]);
+        let alice = Call::dial(
+            now,
+            config("alice@im.test", "bob@im.test", 1),
+            routes,
+            "user",
+            now,
+            None,
+        );
+        let bob = Call::await_invite(
+            now,
+            config("bob@im.test", "alice@im.test", 2),
+            &[alice_at()],
+        );
         Self {
             now,
             alice,
@@ -74,7 +85,10 @@ impl Pair {
     }
 
     fn direct() -> Self {
-        Self::new(&[Route { local: alice(), remote: bob() }])
+        Self::new(&[Route {
+            local: alice(),
+            remote: bob(),
+        }])
     }
 
     /// Lets time pass, a millisecond a step.
@@ -86,7 +100,10 @@ impl Pair {
                 if (self.lose)(from_alice, &octets) {
                     continue;
                 }
-                let hit = Route { local: route.remote, remote: route.local };
+                let hit = Route {
+                    local: route.remote,
+                    remote: route.local,
+                };
                 match (from_alice, hit.local == bob(), hit.local == alice()) {
                     (true, true, _) => self.bob.handle_datagram(self.now, hit, &octets),
                     (false, _, true) => self.alice.handle_datagram(self.now, hit, &octets),
@@ -112,7 +129,9 @@ impl Pair {
         self.frames += 1;
         for (index, call) in [&mut self.alice, &mut self.bob].into_iter().enumerate() {
             // Values that survive µ-law as they are would be too tame; these are quantised.
-            let frame: Vec<i16> = (0..160).map(|i| (i * 37 + self.frames * 11) % 3000).collect();
+            let frame: Vec<i16> = (0..160)
+                .map(|i| (i * 37 + self.frames * 11) % 3000)
+                .collect();
             if call.has_media() {
                 call.send_frame(self.now, &frame);
                 self.said[index].extend(&frame);
@@ -165,7 +184,10 @@ fn summary(events: &[Event]) -> Summary {
     });
     let summary = ended.next().expect("the call has ended");
     assert!(ended.next().is_none(), "it ends once");
-    assert!(matches!(events.last(), Some(Event::Ended { .. })), "and that is its last event");
+    assert!(
+        matches!(events.last(), Some(Event::Ended { .. })),
+        "and that is its last event"
+    );
     summary
 }
 
@@ -191,8 +213,14 @@ fn a_call_connects_talks_and_hangs_up() {
     assert!(pair.alice.is_connected() && pair.bob.is_connected());
     pair.alice.hang_up(pair.now);
     pair.run(Duration::from_millis(100));
-    assert_eq!(names(&pair.alice_events), ["path", "connected", "media", "media", "hangup"]);
-    assert_eq!(names(&pair.bob_events), ["path", "connected", "media", "media", "remote-hangup"]);
+    assert_eq!(
+        names(&pair.alice_events),
+        ["path", "connected", "media", "media", "hangup"]
+    );
+    assert_eq!(
+        names(&pair.bob_events),
+        ["path", "connected", "media", "media", "remote-hangup"]
+    );
     for events in [&pair.alice_events, &pair.bob_events] {
         let summary = summary(events);
         assert_eq!(summary.lost, 0);
@@ -212,10 +240,16 @@ fn what_is_said_is_heard_after_the_play_out_delay() {
         let start = heard.iter().position(|sample| *sample != 0).unwrap();
         // µ-law keeps 14 bits' worth of logarithm: close, and in step.
         let first = said.iter().position(|sample| *sample != 0).unwrap();
-        assert!(start >= first && start - first <= 8 * 100, "{start} {first}");
+        assert!(
+            start >= first && start - first <= 8 * 100,
+            "{start} {first}"
+        );
         let offset = (first..said.len()).map(|i| said[i]);
         for (said, heard) in offset.zip(&heard[start..]) {
-            assert!((i32::from(said) - i32::from(*heard)).abs() <= 64, "{said} {heard}");
+            assert!(
+                (i32::from(said) - i32::from(*heard)).abs() <= 64,
+                "{said} {heard}"
+            );
         }
     }
 }
@@ -258,8 +292,18 @@ fn a_lost_bye_is_sent_again() {
 
 #[test]
 fn of_three_addresses_only_the_last_is_alive_and_the_call_connects() {
-    let dead = |text| Route { local: alice(), remote: at(text) };
-    let routes = [dead("192.0.2.77:1"), dead("192.0.2.78:1"), Route { local: alice(), remote: bob() }];
+    let dead = |text| Route {
+        local: alice(),
+        remote: at(text),
+    };
+    let routes = [
+        dead("192.0.2.77:1"),
+        dead("192.0.2.78:1"),
+        Route {
+            local: alice(),
+            remote: bob(),
+        },
+    ];
     let mut pair = Pair::new(&routes);
     pair.run(Duration::from_secs(3));
     assert!(pair.alice.is_connected() && pair.bob.is_connected());
@@ -294,7 +338,10 @@ fn a_stranger_is_neither_heard_nor_answered() {
     let mut pair = Pair::direct();
     pair.run(Duration::from_secs(1));
     let received = pair.bob.statistics().unwrap();
-    let stranger = Route { local: bob(), remote: at("198.51.100.9:4000") };
+    let stranger = Route {
+        local: bob(),
+        remote: at("198.51.100.9:4000"),
+    };
     let mut packet = vec![0x80, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 9];
     packet.extend([0x55; 160]);
     for _ in 0..50 {
@@ -312,26 +359,60 @@ fn a_stranger_is_neither_heard_nor_answered() {
 #[test]
 fn an_invite_from_an_address_nobody_listed_is_refused() {
     let now = Instant::now();
-    let mut bob_call = Call::await_invite(now, config("bob@im.test", "alice@im.test", 2), &[alice()]);
+    let mut bob_call =
+        Call::await_invite(now, config("bob@im.test", "alice@im.test", 2), &[alice()]);
     let stranger = at("198.51.100.9:16402");
-    let routes = [Route { local: stranger, remote: bob() }];
-    let mut eve = Call::dial(now, config("eve@im.test", "bob@im.test", 3), &routes, "user", now, None);
+    let routes = [Route {
+        local: stranger,
+        remote: bob(),
+    }];
+    let mut eve = Call::dial(
+        now,
+        config("eve@im.test", "bob@im.test", 3),
+        &routes,
+        "user",
+        now,
+        None,
+    );
     while let Some(output) = eve.poll_output() {
         if let Output::Transmit { octets, .. } = output {
-            bob_call.handle_datagram(now, Route { local: bob(), remote: stranger }, &octets);
+            bob_call.handle_datagram(
+                now,
+                Route {
+                    local: bob(),
+                    remote: stranger,
+                },
+                &octets,
+            );
         }
     }
-    let Some(Output::Transmit { octets, .. }) = bob_call.poll_output() else { panic!("no answer") };
-    assert!(is_sip(&octets, "SIP/2.0 603"), "{}", String::from_utf8_lossy(&octets));
+    let Some(Output::Transmit { octets, .. }) = bob_call.poll_output() else {
+        panic!("no answer")
+    };
+    assert!(
+        is_sip(&octets, "SIP/2.0 603"),
+        "{}",
+        String::from_utf8_lossy(&octets)
+    );
     assert!(!bob_call.is_ended(), "the right caller can still come");
 }
 
 #[test]
 fn a_pinhole_datagram_shows_the_way() {
-    let dead = Route { local: alice(), remote: at("192.168.1.5:16402") };
+    let dead = Route {
+        local: alice(),
+        remote: at("192.168.1.5:16402"),
+    };
     let mut pair = Pair::new(&[dead]);
     pair.run(Duration::from_secs(1));
-    pair.alice.handle_datagram(pair.now, Route { local: alice(), remote: bob() }, b"\x99pin");
+    pair.alice.handle_datagram(
+        pair.now,
+        Route {
+            local: alice(),
+            remote: bob(),
+        },
+        b"\x99pin",
+    );
     pair.run(Duration::from_secs(1));
     assert!(pair.alice.is_connected() && pair.bob.is_connected());
 }
@@ -342,8 +423,17 @@ fn the_duration_ends_the_call() {
     let mut pair = Pair::direct();
     let mut config = config("alice@im.test", "bob@im.test", 1);
     config.duration = Some(Duration::from_secs(2));
-    pair.alice =
-        Call::dial(now, config, &[Route { local: alice(), remote: bob() }], "user", now, None);
+    pair.alice = Call::dial(
+        now,
+        config,
+        &[Route {
+            local: alice(),
+            remote: bob(),
+        }],
+        "user",
+        now,
+        None,
+    );
     pair.run(Duration::from_millis(1900));
     assert!(pair.alice.is_connected());
     pair.run(Duration::from_millis(300));
@@ -357,8 +447,18 @@ fn every_truncation_of_every_datagram_is_survived() {
     let mut pair = Pair::direct();
     pair.run(Duration::from_millis(500));
     let mut seen: Vec<Vec<u8>> = Vec::new();
-    let routes = [Route { local: alice(), remote: bob() }];
-    let mut other = Call::dial(pair.now, config("a@b", "c@d", 9), &routes, "user", pair.now, None);
+    let routes = [Route {
+        local: alice(),
+        remote: bob(),
+    }];
+    let mut other = Call::dial(
+        pair.now,
+        config("a@b", "c@d", 9),
+        &routes,
+        "user",
+        pair.now,
+        None,
+    );
     while let Some(output) = other.poll_output() {
         if let Output::Transmit { octets, .. } = output {
             seen.push(octets);
@@ -368,7 +468,10 @@ fn every_truncation_of_every_datagram_is_survived() {
     seen.push([0x81, 0xc9, 0, 7].into_iter().chain([0; 28]).collect());
     for datagram in &seen {
         for len in 0..=datagram.len() {
-            let route = Route { local: bob(), remote: alice() };
+            let route = Route {
+                local: bob(),
+                remote: alice(),
+            };
             pair.bob.handle_datagram(pair.now, route, &datagram[..len]);
             pair.drain();
         }

@@ -23,15 +23,24 @@ pub(super) fn ladder(started: Instant, wire: &[(Instant, Tapped)]) -> Vec<Rung> 
         match tapped {
             Tapped::Stanza { sent, xml } => {
                 let what = stanza(xml);
-                rungs.push(Rung { at, from_caller: *sent, layer: "XMPP", what });
+                rungs.push(Rung {
+                    at,
+                    from_caller: *sent,
+                    layer: "XMPP",
+                    what,
+                });
             }
             Tapped::Datagram { sent, octets, .. } => {
                 let kind = classify(octets);
                 let (layer, what) = match kind {
                     DatagramKind::Sip => ("SIP", first_line(octets)),
-                    DatagramKind::Rtp if !seen.contains(&(*sent, kind)) => {
-                        ("RTP", format!("first packet, {} octets of sound", octets.len().saturating_sub(12)))
-                    }
+                    DatagramKind::Rtp if !seen.contains(&(*sent, kind)) => (
+                        "RTP",
+                        format!(
+                            "first packet, {} octets of sound",
+                            octets.len().saturating_sub(12)
+                        ),
+                    ),
                     DatagramKind::Rtcp if !seen.contains(&(*sent, kind)) => {
                         ("RTCP", "first report".to_owned())
                     }
@@ -44,7 +53,12 @@ pub(super) fn ladder(started: Instant, wire: &[(Instant, Tapped)]) -> Vec<Rung> 
                     | DatagramKind::Unknown => continue,
                 };
                 seen.push((*sent, kind));
-                rungs.push(Rung { at, from_caller: *sent, layer, what });
+                rungs.push(Rung {
+                    at,
+                    from_caller: *sent,
+                    layer,
+                    what,
+                });
             }
         }
     }
@@ -58,7 +72,9 @@ fn first_line(octets: &[u8]) -> String {
 
 /// A stanza in a few words: its kind, what it carries, and the answer it gives.
 fn stanza(xml: &str) -> String {
-    let Ok(element) = xml.parse::<minidom::Element>() else { return "a stanza".into() };
+    let Ok(element) = xml.parse::<minidom::Element>() else {
+        return "a stanza".into();
+    };
     let kind = element.attr("type").unwrap_or("");
     let Some(payload) = element.children().next() else {
         return format!("{} {kind}", element.name()).trim_end().to_owned();

@@ -58,16 +58,22 @@ impl Report {
 
     /// Whether every octet of sound arrived, both ways.
     pub(super) fn is_good(&self) -> bool {
-        self.codec.is_some()
-            && self.flows.iter().all(|flow| flow.identical)
+        self.codec.is_some() && self.flows.iter().all(|flow| flow.identical)
     }
 
     pub(super) fn lines(&self) -> Vec<String> {
         let mut lines = vec![String::new()];
         for rung in &self.rungs {
             let at = rung.at.as_secs_f64() * 1000.0;
-            let arrow = if rung.from_caller { "──▶" } else { "◀──" };
-            lines.push(format!("{at:>8.1} ms  alice {arrow} bob  {:<4}  {}", rung.layer, rung.what));
+            let arrow = if rung.from_caller {
+                "──▶"
+            } else {
+                "◀──"
+            };
+            lines.push(format!(
+                "{at:>8.1} ms  alice {arrow} bob  {:<4}  {}",
+                rung.layer, rung.what
+            ));
         }
         lines.push(String::new());
         if let (Some((local, remote)), Some(codec), Some(setup)) =
@@ -75,7 +81,10 @@ impl Report {
         {
             lines.push(format!("path     {local} to {remote}, direct"));
             lines.push(format!("codec    {}, 20 ms a packet", codec.to_uppercase()));
-            lines.push(format!("set-up   {:.1} ms from request to connected", setup.as_secs_f64() * 1000.0));
+            lines.push(format!(
+                "set-up   {:.1} ms from request to connected",
+                setup.as_secs_f64() * 1000.0
+            ));
         }
         for flow in &self.flows {
             lines.push(flow.line());
@@ -98,7 +107,11 @@ impl Report {
             .rungs
             .iter()
             .map(|rung| {
-                let (from, to) = if rung.from_caller { (ALICE, BOB) } else { (BOB, ALICE) };
+                let (from, to) = if rung.from_caller {
+                    (ALICE, BOB)
+                } else {
+                    (BOB, ALICE)
+                };
                 json!({
                     "t_ms": rung.at.as_secs_f64() * 1000.0,
                     "from": from, "to": to, "layer": rung.layer, "what": rung.what,
@@ -106,10 +119,13 @@ impl Report {
             })
             .collect();
         let flows: Vec<Value> = self.flows.iter().map(Flow::json).collect();
-        let path = self.path.as_ref().map_or(Value::Null, |(local, remote)| {
-            json!({ "local": local, "remote": remote, "kind": "direct" })
-        });
-        let setup = self.setup.map_or(Value::Null, |setup| json!(setup.as_secs_f64() * 1000.0));
+        let path = self.path.as_ref().map_or(
+            Value::Null,
+            |(local, remote)| json!({ "local": local, "remote": remote, "kind": "direct" }),
+        );
+        let setup = self
+            .setup
+            .map_or(Value::Null, |setup| json!(setup.as_secs_f64() * 1000.0));
         Value::Object(json_object([
             ("ok", json!(self.is_good())),
             ("ladder", json!(ladder)),
@@ -182,7 +198,14 @@ fn flow(from: &'static str, to: &'static str, sender: &Side, receiver: &Side) ->
         | Event::Error { .. } => None,
     });
     let identical = !received.is_empty() && sent == received;
-    Flow { from, to, sent: sent.len(), received: received.len(), identical, summary }
+    Flow {
+        from,
+        to,
+        sent: sent.len(),
+        received: received.len(),
+        identical,
+        summary,
+    }
 }
 
 /// The RTP payloads of one side and direction, in the order of their timestamps.
@@ -190,11 +213,16 @@ fn sound(side: &Side, wanted: bool) -> Vec<(u32, Vec<u8>)> {
     let mut packets: Vec<(u32, Vec<u8>)> = Vec::new();
     let mut first = None;
     for (_, tapped) in &side.wire {
-        let Tapped::Datagram { sent, octets, .. } = tapped else { continue };
+        let Tapped::Datagram { sent, octets, .. } = tapped else {
+            continue;
+        };
         if *sent != wanted || classify(octets) != DatagramKind::Rtp {
             continue;
         }
-        let (Some(&[a, b, c, d]), Some(payload)) = (octets.get(4..8).and_then(|t| t.first_chunk()), octets.get(12..)) else {
+        let (Some(&[a, b, c, d]), Some(payload)) = (
+            octets.get(4..8).and_then(|t| t.first_chunk()),
+            octets.get(12..),
+        ) else {
             continue;
         };
         let timestamp = u32::from_be_bytes([a, b, c, d]);

@@ -40,7 +40,10 @@ pub(super) struct Field {
 
 impl Field {
     pub(super) fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), ..Self::default() }
+        Self {
+            name: name.into(),
+            ..Self::default()
+        }
     }
 
     pub(super) fn at(mut self, offset: usize, length: usize) -> Self {
@@ -157,7 +160,12 @@ mod tests {
 
     #[test]
     fn the_keys_of_a_field_keep_their_order() {
-        let field = Field::new("port").at(36, 2).number(16402_u16).means("UDP").graded("C").note("x");
+        let field = Field::new("port")
+            .at(36, 2)
+            .number(16402_u16)
+            .means("UDP")
+            .graded("C")
+            .note("x");
         let expected = "{\"name\":\"port\",\"offset\":36,\"length\":2,\"value\":16402,\
             \"meaning\":\"UDP\",\"grade\":\"C\",\"raw\":null,\"notes\":[\"x\"],\"children\":[]}";
         assert_eq!(field.json().to_string(), expected);

@@ -70,13 +70,20 @@ impl<'a> Hex<'a> {
 
     /// What stands behind the last whole octet: a lone digit, or what is no hex.
     pub(super) fn tail(&self) -> Option<&'a str> {
-        self.text.get(self.end..).map(str::trim).filter(|tail| !tail.is_empty())
+        self.text
+            .get(self.end..)
+            .map(str::trim)
+            .filter(|tail| !tail.is_empty())
     }
 
     /// How it differs from the hex that iChat writes.
     pub(super) fn oddities(&self) -> impl Iterator<Item = String> {
-        let upper = self.has_upper_case.then_some("upper-case digits; iChat writes lower case");
-        let space = self.has_inner_space.then_some("white space between the digits: skipped");
+        let upper = self
+            .has_upper_case
+            .then_some("upper-case digits; iChat writes lower case");
+        let space = self
+            .has_inner_space
+            .then_some("white space between the digits: skipped");
         upper.into_iter().chain(space).map(str::to_owned)
     }
 }
@@ -97,9 +104,18 @@ mod tests {
     #[test]
     fn the_rest_behind_the_last_octet_is_kept() {
         let hex = Hex::read("0a1");
-        assert_eq!((hex.octets.as_slice(), hex.tail()), (&[0x0a][..], Some("1")));
+        assert_eq!(
+            (hex.octets.as_slice(), hex.tail()),
+            (&[0x0a][..], Some("1"))
+        );
         let hex = Hex::read("0a1 é2");
-        assert_eq!(hex.stop, Some(Stop { offset: 4, found: 'é' }));
+        assert_eq!(
+            hex.stop,
+            Some(Stop {
+                offset: 4,
+                found: 'é'
+            })
+        );
         assert_eq!(hex.tail(), Some("1 é2"));
         assert!(!Hex::read("").is_whole() && !Hex::read(" \n").is_whole());
     }

@@ -29,16 +29,24 @@ pub(super) fn read(input: &str) -> Result<Input, Failure> {
     if input == "-" {
         let stdin = io::stdin();
         if stdin.is_terminal() {
-            eprintln!("ichat-call: reading from the terminal until its end (Ctrl-D on a line of its own)");
+            eprintln!(
+                "ichat-call: reading from the terminal until its end (Ctrl-D on a line of its own)"
+            );
         }
         let octets = limited(stdin.lock(), "standard input")?;
-        return Ok(Input { octets, source: Source::StandardInput });
+        return Ok(Input {
+            octets,
+            source: Source::StandardInput,
+        });
     }
     let path = Path::new(input);
     // What cannot be a path (too long, a NUL) does not exist either.
     if input.is_empty() || !path.exists() {
         let octets = limited(input.as_bytes(), "the text")?;
-        return Ok(Input { octets, source: Source::Text });
+        return Ok(Input {
+            octets,
+            source: Source::Text,
+        });
     }
     let file = || format!("the file {}", path.display());
     if path.is_dir() {
@@ -47,17 +55,28 @@ pub(super) fn read(input: &str) -> Result<Input, Failure> {
     }
     let opened = std::fs::File::open(path)
         .map_err(|error| Failure::new("input", format!("cannot read {}: {error}", file())))?;
-    Ok(Input { octets: limited(opened, &file())?, source: Source::File })
+    Ok(Input {
+        octets: limited(opened, &file())?,
+        source: Source::File,
+    })
 }
 
 fn limited(reader: impl Read, what: &str) -> Result<Vec<u8>, Failure> {
     let mut octets = Vec::new();
-    let limit = u64::try_from(MAX_INPUT).unwrap_or(u64::MAX).saturating_add(1);
+    let limit = u64::try_from(MAX_INPUT)
+        .unwrap_or(u64::MAX)
+        .saturating_add(1);
     match reader.take(limit).read_to_end(&mut octets) {
-        Err(error) => Err(Failure::new("input", format!("cannot read {what}: {error}"))),
+        Err(error) => Err(Failure::new(
+            "input",
+            format!("cannot read {what}: {error}"),
+        )),
         Ok(read) if read > MAX_INPUT => Err(Failure::new(
             "input",
-            format!("{what} is too long: expected at most {}, found more", counted(MAX_INPUT, "octet")),
+            format!(
+                "{what} is too long: expected at most {}, found more",
+                counted(MAX_INPUT, "octet")
+            ),
         )),
         Ok(_) => Ok(octets),
     }
@@ -70,7 +89,10 @@ mod tests {
     #[test]
     fn what_is_no_file_is_the_text_itself() {
         let input = read("no such file").unwrap();
-        assert_eq!((input.octets.as_slice(), input.source), (&b"no such file"[..], Source::Text));
+        assert_eq!(
+            (input.octets.as_slice(), input.source),
+            (&b"no such file"[..], Source::Text)
+        );
         assert_eq!(read("").unwrap().source, Source::Text);
         assert_eq!(read("a\0b").unwrap().source, Source::Text);
         assert!(read(&"x".repeat(100_000)).is_ok());

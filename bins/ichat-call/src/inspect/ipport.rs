@@ -13,18 +13,25 @@ use super::hexadecimal::{Hex, Stop};
 /// The page of its facts.
 const PAGE: &str = "docs/protocol/addresses.md";
 
-/// Whether 40 octets look like a record: a printable name, padded with NUL.
+/// Whether octets begin with what looks like a record: a printable name, ended by NUL.
 ///
-/// `named`: a record without a name does not count.
-pub(super) fn is_plausible(octets: &[u8], named: bool) -> bool {
-    let Some(name) = octets.first_chunk::<{ IpPort::LEN }>().and_then(|octets| octets.get(4..20))
-    else {
+/// `strict`, for octets that may be anything: there is a name, and nothing but NUL behind it.
+pub(super) fn is_plausible(octets: &[u8], strict: bool) -> bool {
+    let record = octets.first_chunk::<{ IpPort::LEN }>();
+    let Some(name) = record.and_then(|octets| octets.get(4..20)) else {
         return false;
     };
-    let end = name.iter().position(|octet| *octet == 0).unwrap_or(name.len());
+    let end = name
+        .iter()
+        .position(|octet| *octet == 0)
+        .unwrap_or(name.len());
     let (name, rest) = name.split_at_checked(end).unwrap_or((name, &[]));
-    let is_blank = name.is_empty();
-    !(is_blank && named) && name.iter().all(u8::is_ascii_graphic) && rest.iter().all(|o| *o == 0)
+    let is_padded = rest.iter().all(|octet| *octet == 0);
+    match (name, strict) {
+        ([], true) => false,
+        ([], false) => is_padded,
+        (name, strict) => name.iter().all(u8::is_ascii_graphic) && (is_padded || !strict),
+    }
 }
 
 /// A list as a whole input, in hex.
@@ -51,15 +58,26 @@ fn document(octets: Vec<u8>, form: &'static str) -> Document {
     );
     let fields = fields(&octets);
     let notes = unusable(&octets).into_iter().collect();
-    Document { kind: "ipport-list", title, page: PAGE, form, raw: octets, notes, fields }
+    Document {
+        kind: "ipport-list",
+        title,
+        page: PAGE,
+        form,
+        raw: octets,
+        notes,
+        fields,
+    }
 }
 
 /// Completes the field of an element whose text is a list in hex.
 ///
-/// A blank text, or none, is a decline (`docs/protocol/xmpp.md`, legacy stanzas [G]).
+/// A blank text, or none, is a decline (`docs/protocol/xmpp.md`, legacy stanzas \[G\]).
 pub(super) fn in_element(field: Field, text: &str) -> Field {
     if text.trim().is_empty() {
-        return field.shown("blank").means("no addresses: a decline").graded("G");
+        return field
+            .shown("blank")
+            .means("no addresses: a decline")
+            .graded("G");
     }
     let hex = Hex::read(text);
     let field = field.note_if(text.len() > MAX_TEXT_LEN, too_long(text.len()));
@@ -76,7 +94,11 @@ pub(super) fn in_element(field: Field, text: &str) -> Field {
     }
     let digits = counted(hex.digits, "hex digit");
     let records = counted(hex.octets.len() / IpPort::LEN, "record");
-    let feed = if hex.leading_line_feed { "after one line feed, as iChat writes it [G]: " } else { "" };
+    let feed = if hex.leading_line_feed {
+        "after one line feed, as iChat writes it [G]: "
+    } else {
+        ""
+    };
     let mut field = field
         .shown(digits)
         .means(format!("{feed}{records} of 40 octets"))
@@ -92,14 +114,18 @@ pub(super) fn in_element(field: Field, text: &str) -> Field {
 /// The records and what is left of a broken one.
 fn fields(octets: &[u8]) -> Vec<Field> {
     let (records, tail) = octets.as_chunks::<{ IpPort::LEN }>();
-    let mut fields: Vec<Field> =
-        (0..records.len()).filter_map(|index| record::field(records, index)).collect();
+    let mut fields: Vec<Field> = (0..records.len())
+        .filter_map(|index| record::field(records, index))
+        .collect();
     if !tail.is_empty() {
         let (offset, length) = (octets.len() - tail.len(), tail.len());
-        let tail = Field::new("broken tail").at(offset, length).text(hex::encode(tail)).note(format!(
-            "a record is cut: expected {} octets, found {length}; left out",
-            IpPort::LEN
-        ));
+        let tail = Field::new("broken tail")
+            .at(offset, length)
+            .text(hex::encode(tail))
+            .note(format!(
+                "a record is cut: expected {} octets, found {length}; left out",
+                IpPort::LEN
+            ));
         fields.push(tail);
     }
     fields
@@ -110,7 +136,9 @@ fn tail_of_text(hex: &Hex<'_>) -> Option<Field> {
     let tail = hex.tail()?;
     let note = match hex.stop {
         Some(Stop { offset, found }) => {
-            format!("expected a hex digit at offset {offset} of the text, found {found:?}; left out")
+            format!(
+                "expected a hex digit at offset {offset} of the text, found {found:?}; left out"
+            )
         }
         None => "expected two hex digits an octet, found one; left out".to_owned(),
     };
@@ -120,11 +148,15 @@ fn tail_of_text(hex: &Hex<'_>) -> Option<Field> {
 /// Why nobody can be called with this list, where that is so.
 fn unusable(octets: &[u8]) -> Option<String> {
     let error = IpPortList::decode(octets).err()?;
-    Some(format!("{error}; whoever is sent this list has no one to talk to"))
+    Some(format!(
+        "{error}; whoever is sent this list has no one to talk to"
+    ))
 }
 
 fn too_long(found: usize) -> String {
-    format!("longer than an endpoint reads: expected at most {MAX_TEXT_LEN} octets of text, found {found}")
+    format!(
+        "longer than an endpoint reads: expected at most {MAX_TEXT_LEN} octets of text, found {found}"
+    )
 }
 
 /// `1 octet`, `2 octets`.

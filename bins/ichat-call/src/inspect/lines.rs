@@ -24,7 +24,11 @@ impl TextLine<'_> {
 }
 
 /// The lines from `offset` up to `end`.
-pub(super) fn lines(octets: &[u8], offset: usize, end: usize) -> impl Iterator<Item = TextLine<'_>> {
+pub(super) fn lines(
+    octets: &[u8],
+    offset: usize,
+    end: usize,
+) -> impl Iterator<Item = TextLine<'_>> {
     let mut at = offset;
     std::iter::from_fn(move || {
         let rest = octets.get(at..end).filter(|rest| !rest.is_empty())?;
@@ -33,7 +37,12 @@ pub(super) fn lines(octets: &[u8], offset: usize, end: usize) -> impl Iterator<I
         let line = whole.strip_suffix(b"\r").unwrap_or(whole);
         let (offset, ends_in_lf) = (at, feed.is_some() && line.len() == whole.len());
         at += whole.len() + usize::from(feed.is_some());
-        Some(TextLine { offset, octets: line, ends_in_lf, next: at })
+        Some(TextLine {
+            offset,
+            octets: line,
+            ends_in_lf,
+            next: at,
+        })
     })
 }
 

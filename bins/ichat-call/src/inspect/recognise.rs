@@ -43,16 +43,16 @@ pub(super) fn kind(input: &Input) -> Result<Kind, Failure> {
     if sdp::is_sdp(octets) {
         return Ok(Kind::Sdp);
     }
+    if let Ok(text) = std::str::from_utf8(octets)
+        && let Some(kind) = hex_kind(text)?
+    {
+        return Ok(kind);
+    }
     if is_candidates(octets) {
         return Err(Failure::not_yet(CANDIDATES));
     }
     if ipport::is_plausible(octets, true) {
         return Ok(Kind::IpPortOctets);
-    }
-    if let Ok(text) = std::str::from_utf8(octets)
-        && let Some(kind) = hex_kind(text)?
-    {
-        return Ok(kind);
     }
     Err(unrecognised(input))
 }
@@ -74,7 +74,9 @@ fn later(octets: &[u8]) -> Option<&'static str> {
     if octets.starts_with(b"\x04\x0bstreamtyped") || octets.starts_with(b"\x04\x0btypedstream") {
         return Some("decoding typedstreams (VCICEData)");
     }
-    PCAP.iter().any(|magic| octets.starts_with(magic)).then_some("decoding packet captures (pcap)")
+    PCAP.iter()
+        .any(|magic| octets.starts_with(magic))
+        .then_some("decoding packet captures (pcap)")
 }
 
 /// Hex of something.
@@ -86,8 +88,15 @@ fn hex_kind(text: &str) -> Result<Option<Kind>, Failure> {
     if hex.is_whole() && is_candidates(&hex.octets) {
         return Err(Failure::not_yet(CANDIDATES));
     }
-    if hex.octets.len() >= RECORD {
-        return Ok(ipport::is_plausible(&hex.octets, false).then_some(Kind::IpPortHex));
+    if ipport::is_plausible(&hex.octets, false) {
+        return Ok(Some(Kind::IpPortHex));
+    }
+    if hex.is_whole() && hex.octets.len() >= RECORD {
+        let message = format!(
+            "{EXPECTED}; found hex of {} without the name of an interface at offset 4",
+            counted(hex.octets.len(), "octet")
+        );
+        return Err(Failure::new("unrecognised", message));
     }
     if hex.is_whole() {
         let found = counted(hex.digits, "hex digit");
@@ -105,7 +114,9 @@ fn is_candidates(octets: &[u8]) -> bool {
     !octets.is_empty()
         && octets.len().is_multiple_of(CANDIDATE)
         && is_kind
-        && octets.get(24..64).is_some_and(|record| ipport::is_plausible(record, true))
+        && octets
+            .get(24..64)
+            .is_some_and(|record| ipport::is_plausible(record, true))
 }
 
 fn unrecognised(input: &Input) -> Failure {
@@ -116,7 +127,11 @@ fn unrecognised(input: &Input) -> Failure {
             format!("{}, which is no existing file either", beginning(octets))
         }
         (octets, Source::File | Source::StandardInput) => {
-            format!("{}, beginning with {}", counted(octets.len(), "octet"), beginning(octets))
+            format!(
+                "{}, beginning with {}",
+                counted(octets.len(), "octet"),
+                beginning(octets)
+            )
         }
     };
     Failure::new("unrecognised", format!("{EXPECTED}; found {found}"))

@@ -12,7 +12,9 @@ use super::lines::{TextLine, lines};
 /// Whether the first line that is not blank is `v=`, or there is an `m=` line among nothing but
 /// lines of the form `x=`.
 pub(super) fn is_sdp(octets: &[u8]) -> bool {
-    let mut texts = lines(octets, 0, octets.len()).map(|line| line.octets).filter(|l| !l.is_empty());
+    let mut texts = lines(octets, 0, octets.len())
+        .map(|line| line.octets)
+        .filter(|l| !l.is_empty());
     let is_line = |line: &[u8]| matches!(line, [letter, b'=', ..] if letter.is_ascii_lowercase());
     match texts.next() {
         Some(first) if first.starts_with(b"v=") => true,
@@ -27,10 +29,18 @@ pub(super) fn is_sdp(octets: &[u8]) -> bool {
 /// Decodes a description that stands alone.
 pub(super) fn document(octets: Vec<u8>) -> Document {
     let whole = body(Field::new(""), &octets, 0, octets.len());
-    let media = whole.children.iter().filter(|field| field.name.starts_with("m=")).count();
+    let media = whole
+        .children
+        .iter()
+        .filter(|field| field.name.starts_with("m="))
+        .count();
     Document {
         kind: "sdp",
-        title: format!("SDP: {}, {}", counted(octets.len(), "octet"), counted(media, "media line")),
+        title: format!(
+            "SDP: {}, {}",
+            counted(octets.len(), "octet"),
+            counted(media, "media line")
+        ),
         page: "docs/protocol/sip.md",
         form: "text",
         raw: octets,
@@ -53,11 +63,17 @@ pub(super) fn body(field: Field, octets: &[u8], start: usize, end: usize) -> Fie
         field.children.extend(line::media(section));
     }
     let ends_in_lf = all.iter().any(|line| line.ends_in_lf);
-    field = field.note_if(ends_in_lf, "lines end in LF alone: expected CR LF (RFC 8866 §5)");
+    field = field.note_if(
+        ends_in_lf,
+        "lines end in LF alone: expected CR LF (RFC 8866 §5)",
+    );
     match Description::parse(text) {
         Ok(description) => {
             let ignored = description.ignored_lines().len();
-            field.note_if(ignored > 0, format!("{} left out when a call reads it", counted(ignored, "line")))
+            field.note_if(
+                ignored > 0,
+                format!("{} left out when a call reads it", counted(ignored, "line")),
+            )
         }
         Err(error) => field.note(format!("a call cannot use it: {error}")),
     }

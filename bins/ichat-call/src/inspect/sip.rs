@@ -13,7 +13,7 @@ use crate::failure::Failure;
 
 /// The headers of a real Mac's INVITE, in its order
 /// (`docs/protocol/sip.md`, the INVITE of a real Mac \[C\]).
-const VICEROY_ORDER: [HeaderName; 11] = [
+const VICEROY_ORDER: [HeaderName; 10] = [
     HeaderName::Via,
     HeaderName::MaxForwards,
     HeaderName::To,
@@ -23,8 +23,6 @@ const VICEROY_ORDER: [HeaderName; 11] = [
     HeaderName::Contact,
     HeaderName::UserAgent,
     HeaderName::ContentType,
-    HeaderName::ContentLength,
-    // Once more, so that a list of all known names is one; see `disorder`.
     HeaderName::ContentLength,
 ];
 
@@ -51,7 +49,15 @@ pub(super) fn document(octets: Vec<u8>) -> Result<Document, Failure> {
     let title = format!("{}: {}", printable(&what), counted(octets.len(), "octet"));
     let notes = read.notes();
     let (kind, page, form) = ("sip", "docs/protocol/sip.md", "text");
-    Ok(Document { kind, title, page, form, raw: octets, notes, fields })
+    Ok(Document {
+        kind,
+        title,
+        page,
+        form,
+        raw: octets,
+        notes,
+        fields,
+    })
 }
 
 /// A message and where its lines stand.
@@ -85,7 +91,13 @@ impl<'a> Read<'a> {
                 headers.push(vec![line]);
             }
         }
-        Self { octets, message, start, headers, body }
+        Self {
+            octets,
+            message,
+            start,
+            headers,
+            body,
+        }
     }
 
     fn is_invite(&self) -> bool {
@@ -97,7 +109,9 @@ impl<'a> Read<'a> {
         let mut notes = Vec::new();
         let head = self.start.iter().chain(self.headers.iter().flatten());
         if head.clone().any(|line| line.ends_in_lf) {
-            notes.push("lines end in LF alone: expected CR LF (RFC 3261 §7); read all the same".into());
+            notes.push(
+                "lines end in LF alone: expected CR LF (RFC 3261 §7); read all the same".into(),
+            );
         }
         if self.start.is_some_and(|line| line.offset > 0) {
             notes.push("blank lines before the first: skipped".to_owned());
@@ -113,7 +127,9 @@ impl<'a> Read<'a> {
             (HeaderName::CSeq, "CSeq"),
         ] {
             if self.message.headers().text(&name).is_none() {
-                notes.push(format!("{one} is missing: every message must have it (RFC 3261 §8.1.1)"));
+                notes.push(format!(
+                    "{one} is missing: every message must have it (RFC 3261 §8.1.1)"
+                ));
             }
         }
         notes
@@ -122,12 +138,19 @@ impl<'a> Read<'a> {
     /// Headers of an INVITE in another order than Viceroy's.
     fn disorder(&self) -> Option<String> {
         let place = |name: &HeaderName| VICEROY_ORDER.iter().position(|known| known == name);
-        let places: Vec<_> =
-            self.message.headers().iter().filter_map(|header| place(&header.name)).collect();
-        let (known, _) = VICEROY_ORDER.split_last_chunk::<1>()?;
-        let known: Vec<&str> = known.iter().map(HeaderName::as_str).collect();
-        (!places.is_sorted())
-            .then(|| format!("another order of headers than Viceroy's: {}", known.join(", ")))
+        let places: Vec<_> = self
+            .message
+            .headers()
+            .iter()
+            .filter_map(|header| place(&header.name))
+            .collect();
+        let known: Vec<&str> = VICEROY_ORDER.iter().map(HeaderName::as_str).collect();
+        (!places.is_sorted()).then(|| {
+            format!(
+                "another order of headers than Viceroy's: {}",
+                known.join(", ")
+            )
+        })
     }
 
     fn fields(&self) -> Vec<Field> {
@@ -142,15 +165,23 @@ impl<'a> Read<'a> {
         let text = line.text();
         match self.message {
             Message::Request(request) => {
-                let field = Field::new("request line").at(line.offset, line.octets.len()).text(text);
+                let field = Field::new("request line")
+                    .at(line.offset, line.octets.len())
+                    .text(text);
                 let (meaning, grade) = method(&request.method);
                 let target = header::uri_notes(&request.uri);
                 let mut field = field.means(meaning);
                 field.grade = grade;
-                if self.is_invite() { header::noted(field, target) } else { field }
+                if self.is_invite() {
+                    header::noted(field, target)
+                } else {
+                    field
+                }
             }
             Message::Response(response) => {
-                let field = Field::new("status line").at(line.offset, line.octets.len()).text(text);
+                let field = Field::new("status line")
+                    .at(line.offset, line.octets.len())
+                    .text(text);
                 let (meaning, grade) = status(response.status);
                 let mut field = field.means(meaning);
                 field.grade = grade;
@@ -164,7 +195,10 @@ impl<'a> Read<'a> {
             return Field::new("header");
         };
         let length = last.offset + last.octets.len() - first.offset;
-        let whole: Vec<String> = lines.iter().map(|line| line.text().trim().to_owned()).collect();
+        let whole: Vec<String> = lines
+            .iter()
+            .map(|line| line.text().trim().to_owned())
+            .collect();
         let whole = whole.join(" ");
         let Some((name, value)) = whole.split_once(':') else {
             return Field::new("line")
@@ -172,20 +206,35 @@ impl<'a> Read<'a> {
                 .text(whole)
                 .note("no header: expected a name and a colon; left out");
         };
-        let field = Field::new(name.trim()).at(first.offset, length).text(value.trim());
+        let field = Field::new(name.trim())
+            .at(first.offset, length)
+            .text(value.trim());
         let field = field
-            .note_if(lines.len() > 1, "folded over several lines (RFC 3261 §7.3.1)")
-            .note_if(lines.iter().any(TextLine::is_broken), "no UTF-8: what cannot be read is shown as U+FFFD");
+            .note_if(
+                lines.len() > 1,
+                "folded over several lines (RFC 3261 §7.3.1)",
+            )
+            .note_if(
+                lines.iter().any(TextLine::is_broken),
+                "no UTF-8: what cannot be read is shown as U+FFFD",
+            );
         let name = HeaderName::parse(name.trim());
         let field = header::explain(field, &name, value.trim(), self.message);
-        if name == HeaderName::ContentLength { self.content_length(field, value.trim()) } else { field }
+        if name == HeaderName::ContentLength {
+            self.content_length(field, value.trim())
+        } else {
+            field
+        }
     }
 
     /// What Content-Length says, and what is there.
     fn content_length(&self, field: Field, value: &str) -> Field {
         let found = self.octets.len().saturating_sub(self.body);
         let Ok(said) = value.parse::<usize>() else {
-            return field.note(format!("expected a number: the body is the rest, {}", counted(found, "octet")));
+            return field.note(format!(
+                "expected a number: the body is the rest, {}",
+                counted(found, "octet")
+            ));
         };
         let difference = said.abs_diff(found);
         match said.cmp(&found) {
@@ -216,7 +265,9 @@ impl<'a> Read<'a> {
         }
         let rest = self.octets.len().saturating_sub(end);
         if rest > 0 {
-            let rest = Field::new("rest").at(end, rest).note("behind the body: ignored");
+            let rest = Field::new("rest")
+                .at(end, rest)
+                .note("behind the body: ignored");
             fields.push(rest);
         }
         fields
@@ -237,11 +288,17 @@ fn other_body(field: Field, body: &[u8]) -> Field {
 
 fn method(method: &Method) -> (&'static str, Option<&'static str>) {
     match method {
-        Method::Invite => ("asks for a call; who sent the XMPP request sends it", Some("C, G")),
+        Method::Invite => (
+            "asks for a call; who sent the XMPP request sends it",
+            Some("C, G"),
+        ),
         Method::Ack => ("confirms the final answer to the INVITE", Some("G")),
         Method::Cancel => ("takes an INVITE back that is not answered yet", Some("G")),
         Method::Bye => ("ends the call", Some("G")),
-        Method::Message => ("a ping of iChat's: answered with 200 and no body", Some("G")),
+        Method::Message => (
+            "a ping of iChat's: answered with 200 and no body",
+            Some("G"),
+        ),
         Method::Options => ("asks what we understand: answered with 200", None),
         Method::Info => ("tells something in mid-call: answered with 200", None),
         Method::Other(_) => ("answered with 405 and Allow", None),
@@ -252,8 +309,14 @@ fn status(status: u16) -> (String, Option<&'static str>) {
     let phrase = reason_phrase(status);
     match status {
         100..=199 => (format!("not final: {phrase}"), None),
-        200..=299 => ("accepted; to an INVITE: media may flow, and an ACK is due".to_owned(), Some("G")),
-        486 | 487 | 603 | 606 => (format!("refused: {phrase}; iChat shows it sensibly"), Some("G")),
+        200..=299 => (
+            "accepted; to an INVITE: media may flow, and an ACK is due".to_owned(),
+            Some("G"),
+        ),
+        486 | 487 | 603 | 606 => (
+            format!("refused: {phrase}; iChat shows it sensibly"),
+            Some("G"),
+        ),
         _ => (format!("refused: {phrase}"), None),
     }
 }

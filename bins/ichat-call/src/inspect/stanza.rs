@@ -19,9 +19,19 @@ const LONGEST_USER: usize = 10;
 
 /// Decodes a text of one stanza or several.
 pub(super) fn document(octets: Vec<u8>) -> Result<Document, Failure> {
-    let nodes = read(&octets).map_err(|XmlError { offset, message }| {
-        Failure::new("bad-xml", format!("no whole XML, at offset {offset}: {message}"))
-    })?;
+    let nodes = read(&octets).map_err(
+        |XmlError {
+             offset,
+             is_exact,
+             message,
+         }| {
+            let place = if is_exact { "at" } else { "near" };
+            Failure::new(
+                "bad-xml",
+                format!("no whole XML, {place} offset {offset}: {message}"),
+            )
+        },
+    )?;
     if let Some(list) = nodes.iter().find(|node| node.local == "plist") {
         return Err(Failure::not_yet(format!(
             "reading property lists in XML (one begins at offset {})",
@@ -29,12 +39,19 @@ pub(super) fn document(octets: Vec<u8>) -> Result<Document, Failure> {
         )));
     }
     let [first, others @ ..] = nodes.as_slice() else {
-        return Err(Failure::new("unrecognised", "expected an XML element, found none"));
+        return Err(Failure::new(
+            "unrecognised",
+            "expected an XML element, found none",
+        ));
     };
     let title = if others.is_empty() {
         format!("{}: {}", what(first), counted(octets.len(), "octet"))
     } else {
-        format!("{}: {}", counted(nodes.len(), "stanza"), counted(octets.len(), "octet"))
+        format!(
+            "{}: {}",
+            counted(nodes.len(), "stanza"),
+            counted(octets.len(), "octet")
+        )
     };
     let fields = nodes.iter().map(stanza).collect();
     Ok(Document {
@@ -85,7 +102,9 @@ fn iq(node: &Node) -> Field {
             let echo = "an error looks at its type first: this is what was asked, come back";
             Some(query.note_if(is_error, echo).note_if(
                 kind == "get" || kind == "result",
-                format!("expected an iq of type set, found {kind}: the 2009 gateway and iChat send sets"),
+                format!(
+                    "expected an iq of type set, found {kind}: the 2009 gateway and iChat send sets"
+                ),
             ))
         }
         Content::Element(child) if child.namespace == disco::NAMESPACE => Some(disco::field(child)),
@@ -99,16 +118,23 @@ fn iq(node: &Node) -> Field {
         _ => "expected a type of get, set, result or error",
     });
     let is_vc = |child: &Node| child.namespace.starts_with(VC_PREFIX);
-    let ring = if is_error { None } else { node.elements().find(|child| is_vc(child)) };
-    let attributes = node.attributes.iter().map(|attribute| match (attribute.name.as_str(), ring) {
-        ("to", Some(_)) => callee(attribute),
-        ("from", Some(ring)) => caller(attribute, ring),
-        ("id", _) => id(attribute),
-        ("type", Some(_)) if kind == "set" => self::attribute(attribute)
-            .means("the answer is a set of its own too, never a result")
-            .graded("G"),
-        _ => self::attribute(attribute),
-    });
+    let ring = if is_error {
+        None
+    } else {
+        node.elements().find(|child| is_vc(child))
+    };
+    let attributes =
+        node.attributes
+            .iter()
+            .map(|attribute| match (attribute.name.as_str(), ring) {
+                ("to", Some(_)) => callee(attribute),
+                ("from", Some(ring)) => caller(attribute, ring),
+                ("id", _) => id(attribute),
+                ("type", Some(_)) if kind == "set" => self::attribute(attribute)
+                    .means("the answer is a set of its own too, never a result")
+                    .graded("G"),
+                _ => self::attribute(attribute),
+            });
     field.with(attributes).with(payloads)
 }
 
@@ -146,10 +172,17 @@ fn caller(attribute: &Attribute, ring: &Node) -> Field {
 
 fn id(attribute: &Attribute) -> Field {
     let is_ichats = attribute.value.strip_prefix("iChat_").is_some_and(|rest| {
-        rest.len() == 8 && rest.chars().all(|c| c.is_ascii_digit() || ('A'..='F').contains(&c))
+        rest.len() == 8
+            && rest
+                .chars()
+                .all(|c| c.is_ascii_digit() || ('A'..='F').contains(&c))
     });
     let field = self::attribute(attribute);
-    if is_ichats { field.means("as iChat writes its ids").graded("P") } else { field }
+    if is_ichats {
+        field.means("as iChat writes its ids").graded("P")
+    } else {
+        field
+    }
 }
 
 /// An element's own line, without what it holds.
@@ -173,7 +206,11 @@ fn plain(node: &Node) -> Field {
     let text = node.text();
     let field = head(node).with(attributes(node));
     if node.is_leaf() {
-        return if text.is_empty() { field } else { field.text(text) };
+        return if text.is_empty() {
+            field
+        } else {
+            field.text(text)
+        };
     }
     field.with(node.content.iter().filter_map(content))
 }
@@ -183,8 +220,10 @@ fn content(content: &Content) -> Option<Field> {
     match content {
         Content::Element(node) => Some(plain(node)),
         Content::Text { text, .. } if text.trim().is_empty() => None,
-        Content::Text { text, place } => {
-            Some(Field::new("text").at(place.offset, place.length).text(text.clone()))
-        }
+        Content::Text { text, place } => Some(
+            Field::new("text")
+                .at(place.offset, place.length)
+                .text(text.clone()),
+        ),
     }
 }

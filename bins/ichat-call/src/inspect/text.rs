@@ -40,7 +40,10 @@ pub(super) fn beginning(octets: &[u8]) -> String {
             let text = String::from_utf8_lossy(head.get(..error.valid_up_to()).unwrap_or_default());
             format!("\"{}\"{dots}", printable(&text))
         }
-        Err(_) => format!("the octets {}{dots}", hex::encode(head.get(..16).unwrap_or(head))),
+        Err(_) => format!(
+            "the octets {}{dots}",
+            hex::encode(head.get(..16).unwrap_or(head))
+        ),
     }
 }
 
@@ -74,27 +77,27 @@ pub(super) fn clip(text: &str, columns: usize) -> String {
     format!("{head}…")
 }
 
-/// Lines of at most `columns`, broken at spaces where there are any, else anywhere.
+/// Lines of at most `columns`, broken at spaces and after semicolons where there are any, else
+/// anywhere.
 pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(2);
     let mut lines = Vec::new();
     let mut line = String::new();
-    for mut word in text.split(' ') {
+    for (mut piece, follows_space) in pieces(text) {
         loop {
-            let gap = usize::from(!line.is_empty());
-            let used = width(&line);
-            if used + gap + width(word) <= columns {
+            let gap = usize::from(follows_space && !line.is_empty());
+            if width(&line) + gap + width(piece) <= columns {
                 line.push_str(if gap == 1 { " " } else { "" });
-                line.push_str(word);
+                line.push_str(piece);
                 break;
             }
             if !line.is_empty() {
                 lines.push(std::mem::take(&mut line));
                 continue;
             }
-            let (head, tail) = split_at_width(word, columns);
+            let (head, tail) = split_at_width(piece, columns);
             lines.push(head.to_owned());
-            word = tail;
+            piece = tail;
         }
     }
     if !line.is_empty() || lines.is_empty() {
@@ -103,13 +106,28 @@ pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
+/// What is not broken if it can be helped, and whether a space stands before it.
+fn pieces(text: &str) -> impl Iterator<Item = (&str, bool)> {
+    text.split(' ').enumerate().flat_map(|(number, word)| {
+        let parts = word.split_inclusive(';').enumerate();
+        let blank = word.is_empty().then_some((word, number > 0));
+        blank
+            .into_iter()
+            .chain(parts.map(move |(part, text)| (text, number > 0 && part == 0)))
+    })
+}
+
 fn split_at_width(text: &str, columns: usize) -> (&str, &str) {
     let mut used = 0;
     let fits = |(_, c): &(usize, char)| {
         used += character_width(*c);
         used <= columns
     };
-    let end = text.char_indices().take_while(fits).last().map_or(0, |(at, c)| at + c.len_utf8());
+    let end = text
+        .char_indices()
+        .take_while(fits)
+        .last()
+        .map_or(0, |(at, c)| at + c.len_utf8());
     text.split_at_checked(end).unwrap_or((text, ""))
 }
 
@@ -119,7 +137,10 @@ mod tests {
 
     #[test]
     fn nothing_reaches_the_terminal_that_it_would_obey() {
-        assert_eq!(printable("a\u{1b}[2J\r\n\u{9b}b\u{202e}"), "a\\u{1b}[2J\\r\\n\\u{9b}b\\u{202e}");
+        assert_eq!(
+            printable("a\u{1b}[2J\r\n\u{9b}b\u{202e}"),
+            "a\\u{1b}[2J\\r\\n\\u{9b}b\\u{202e}"
+        );
         assert_eq!(visible(""), "\"\"");
         assert_eq!(visible(" a"), "\" a\"");
         assert_eq!(visible("Zoë"), "Zoë");
@@ -129,6 +150,7 @@ mod tests {
     fn lines_break_at_spaces_and_long_words_anywhere() {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("abcdefgh ij", 3), ["abc", "def", "gh", "ij"]);
+        assert_eq!(wrap("a b;c=d;e", 7), ["a b;", "c=d;e"]);
         assert_eq!(wrap("", 10), [""]);
         assert_eq!(wrap("日本語", 4), ["日本", "語"]);
     }

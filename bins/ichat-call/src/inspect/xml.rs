@@ -3,12 +3,17 @@
 //! The parser is rxml, the one below minidom: it takes the XML that XMPP allows (RFC 6120 §11.1)
 //! and tells how long each piece was.
 
+mod node;
+mod tag;
+
 use minidom::rxml::error::EndOrError;
 use minidom::rxml::parser::EventMetrics;
-use minidom::rxml::{AttrMap, Event, Namespace, Options, Parse, Parser, WithOptions};
+use minidom::rxml::{AttrMap, Event, Options, Parse, Parser, WithOptions};
 
 use super::field::Place;
 use super::input::MAX_INPUT;
+pub(super) use node::{Attribute, Content, Node};
+use tag::{Tag, resolve};
 
 /// No element may be deeper; real stanzas have four levels.
 pub(super) const MAX_DEPTH: usize = 64;
@@ -17,79 +22,27 @@ pub(super) const MAX_DEPTH: usize = 64;
 const MAX_ATTRIBUTES: usize = 128;
 
 /// What a stream's head declares, so that stanzas cut out of a stream can be read.
-const HEAD: &str =
-    "<stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' xmlns:db='jabber:server:dialback'>";
+const HEAD: &str = "<stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' xmlns:db='jabber:server:dialback'>";
 const TAIL: &str = "</stream>";
-
-/// An element.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Node {
-    /// As it is written, with its prefix.
-    pub(super) name: String,
-    /// Without prefix.
-    pub(super) local: String,
-    pub(super) namespace: String,
-    pub(super) attributes: Vec<Attribute>,
-    pub(super) content: Vec<Content>,
-    pub(super) place: Place,
-}
-
-/// An attribute, or the declaration of a namespace.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Attribute {
-    pub(super) name: String,
-    pub(super) value: String,
-    pub(super) place: Place,
-}
-
-/// What an element holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Content {
-    Element(Node),
-    Text { text: String, place: Place },
-}
 
 /// Why a text is no XML that we read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct XmlError {
-    /// In octets of the input.
+    /// In octets of the input. Of a fault in the syntax, where the parser stopped: there or up to a
+    /// token before it.
     pub(super) offset: usize,
+    pub(super) is_exact: bool,
     /// What was expected and what was found.
     pub(super) message: String,
 }
 
-impl Node {
-    pub(super) fn is(&self, local: &str, namespace: &str) -> bool {
-        self.local == local && self.namespace == namespace
-    }
-
-    pub(super) fn attribute(&self, name: &str) -> Option<&str> {
-        self.attributes.iter().find(|found| found.name == name).map(|found| found.value.as_str())
-    }
-
-    pub(super) fn elements(&self) -> impl Iterator<Item = &Node> {
-        self.content.iter().filter_map(|content| match content {
-            Content::Element(node) => Some(node),
-            Content::Text { .. } => None,
-        })
-    }
-
-    pub(super) fn child(&self, local: &str) -> Option<&Node> {
-        self.elements().find(|child| child.local == local)
-    }
-
-    /// Its own text, without that of its children.
-    pub(super) fn text(&self) -> String {
-        let texts = self.content.iter().filter_map(|content| match content {
-            Content::Text { text, .. } => Some(text.as_str()),
-            Content::Element(_) => None,
-        });
-        texts.collect()
-    }
-
-    /// Whether it holds no element.
-    pub(super) fn is_leaf(&self) -> bool {
-        self.elements().next().is_none()
+impl XmlError {
+    fn at(offset: usize, message: impl Into<String>) -> Self {
+        Self {
+            offset,
+            is_exact: true,
+            message: message.into(),
+        }
     }
 }
 
@@ -97,7 +50,10 @@ impl Node {
 pub(super) fn read(octets: &[u8]) -> Result<Vec<Node>, XmlError> {
     let start = declaration_length(octets);
     let body = octets.get(start..).unwrap_or_default();
-    let options = Options { max_token_length: MAX_INPUT, ..Options::default() };
+    let options = Options {
+        max_token_length: MAX_INPUT,
+        ..Options::default()
+    };
     let mut reader = Reader {
         parser: Parser::with_options(options),
         octets,
@@ -113,12 +69,17 @@ pub(super) fn read(octets: &[u8]) -> Result<Vec<Node>, XmlError> {
 
 /// The length of `<?xml … ?>` and the white space before it.
 fn declaration_length(octets: &[u8]) -> usize {
-    let blank = octets.iter().take_while(|octet| octet.is_ascii_whitespace()).count();
+    let blank = octets
+        .iter()
+        .take_while(|octet| octet.is_ascii_whitespace())
+        .count();
     let rest = octets.get(blank..).unwrap_or_default();
     if !rest.starts_with(b"<?xml") {
         return 0;
     }
-    rest.windows(2).position(|pair| pair == b"?>").map_or(0, |end| blank + end + 2)
+    rest.windows(2)
+        .position(|pair| pair == b"?>")
+        .map_or(0, |end| blank + end + 2)
 }
 
 struct Reader<'a> {
@@ -145,7 +106,12 @@ impl Reader<'_> {
                 Ok(None) | Err(EndOrError::NeedMoreData) => return Ok(()),
                 Err(EndOrError::Error(error)) => {
                     let read = self.octets.len().saturating_sub(rest.len());
-                    return Err(XmlError { offset: read.saturating_sub(1), message: error.to_string() });
+                    let offset = read.saturating_sub(1);
+                    return Err(XmlError {
+                        offset,
+                        is_exact: false,
+                        message: error.to_string(),
+                    });
                 }
             }
         }
@@ -169,7 +135,7 @@ impl Reader<'_> {
             ),
             None => "expected the end of a tag, found the end of the input".to_owned(),
         };
-        Err(XmlError { offset: end, message })
+        Err(XmlError::at(end, message))
     }
 
     fn take(&mut self, event: Event) -> Result<(), XmlError> {
@@ -190,7 +156,7 @@ impl Reader<'_> {
                 let place = self.advance(metrics);
                 let Some(mut node) = self.open.pop() else {
                     let message = "expected an element, found the end tag of one that is not open";
-                    return Err(XmlError { offset: place.offset, message: message.to_owned() });
+                    return Err(XmlError::at(place.offset, message));
                 };
                 node.place.length = self.offset - node.place.offset;
                 match self.open.last_mut() {
@@ -205,7 +171,10 @@ impl Reader<'_> {
     fn text(&mut self, place: Place, text: String) -> Result<(), XmlError> {
         match self.open.last_mut() {
             Some(parent) => match parent.content.last_mut() {
-                Some(Content::Text { text: before, place: whole }) => {
+                Some(Content::Text {
+                    text: before,
+                    place: whole,
+                }) => {
                     before.push_str(&text);
                     whole.length += place.length;
                 }
@@ -216,14 +185,17 @@ impl Reader<'_> {
             None if text.trim().is_empty() => {}
             None => {
                 let message = "expected an element, found text beside the elements";
-                return Err(XmlError { offset: place.offset, message: message.to_owned() });
+                return Err(XmlError::at(place.offset, message));
             }
         }
         Ok(())
     }
 
     fn advance(&mut self, metrics: EventMetrics) -> Place {
-        let place = Place { offset: self.offset, length: metrics.len() };
+        let place = Place {
+            offset: self.offset,
+            length: metrics.len(),
+        };
         self.offset += metrics.len();
         place
     }
@@ -236,10 +208,14 @@ impl Reader<'_> {
         resolved: &AttrMap,
     ) -> Result<Node, XmlError> {
         if self.open.len() >= MAX_DEPTH {
-            let message = format!("expected at most {MAX_DEPTH} elements inside each other, found more");
-            return Err(XmlError { offset: place.offset, message });
+            let message =
+                format!("expected at most {MAX_DEPTH} elements inside each other, found more");
+            return Err(XmlError::at(place.offset, message));
         }
-        let tag = self.octets.get(place.offset..place.offset + place.length).unwrap_or_default();
+        let tag = self
+            .octets
+            .get(place.offset..place.offset + place.length)
+            .unwrap_or_default();
         let tag = String::from_utf8_lossy(tag);
         let mut written = Tag { text: &tag, at: 1 };
         let name = written.word().to_owned();
@@ -247,11 +223,18 @@ impl Reader<'_> {
         while let Some((name, value, at, length)) = written.attribute() {
             if attributes.len() == MAX_ATTRIBUTES {
                 let message = format!("expected at most {MAX_ATTRIBUTES} attributes, found more");
-                return Err(XmlError { offset: place.offset + at, message });
+                return Err(XmlError::at(place.offset + at, message));
             }
             let value = resolve(resolved, name).unwrap_or(value).to_owned();
-            let place = Place { offset: place.offset + at, length };
-            attributes.push(Attribute { name: name.to_owned(), value, place });
+            let place = Place {
+                offset: place.offset + at,
+                length,
+            };
+            attributes.push(Attribute {
+                name: name.to_owned(),
+                value,
+                place,
+            });
         }
         Ok(Node {
             name,
@@ -264,55 +247,6 @@ impl Reader<'_> {
     }
 }
 
-/// The value of an attribute by its meaning. Of a namespace's declaration there is none.
-fn resolve<'a>(attributes: &'a AttrMap, name: &str) -> Option<&'a str> {
-    match name.split_once(':') {
-        None => attributes.get(Namespace::none(), name).map(String::as_str),
-        Some((_, local)) => attributes
-            .iter()
-            .find(|((namespace, found), _)| namespace.is_some() && found.as_str() == local)
-            .map(|(_, value)| value.as_str()),
-    }
-}
-
-/// A start tag that was found good, read once more for the order and the places in it.
-struct Tag<'a> {
-    text: &'a str,
-    at: usize,
-}
-
-impl<'a> Tag<'a> {
-    /// Up to white space, `=`, `/` or `>`.
-    fn word(&mut self) -> &'a str {
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        let is_end = |c: char| c.is_ascii_whitespace() || matches!(c, '=' | '/' | '>');
-        let word = rest.get(..rest.find(is_end).unwrap_or(rest.len())).unwrap_or_default();
-        self.at += word.len();
-        word
-    }
-
-    fn skip(&mut self, wanted: impl Fn(char) -> bool) {
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        self.at += rest.len() - rest.trim_start_matches(wanted).len();
-    }
-
-    /// Name, value as written, offset in the tag and length.
-    fn attribute(&mut self) -> Option<(&'a str, &'a str, usize, usize)> {
-        self.skip(|c| c.is_ascii_whitespace());
-        let start = self.at;
-        let name = self.word();
-        if name.is_empty() {
-            return None;
-        }
-        self.skip(|c| c.is_ascii_whitespace() || c == '=');
-        let rest = self.text.get(self.at..)?;
-        let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-        let (value, _) = rest.get(1..)?.split_once(quote)?;
-        self.at += value.len() + 2;
-        Some((name, value, start, self.at - start))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -321,11 +255,17 @@ mod tests {
     fn places_and_order_are_those_of_the_text() {
         let text = "<?xml version='1.0'?>\n<iq to='b' a=\"&amp;\"><q xmlns='u:x' x:y='1' xmlns:x='u:y'>h&#105;<e/></q></iq> ";
         let nodes = read(text.as_bytes()).unwrap();
-        let [iq] = nodes.as_slice() else { panic!("{nodes:?}") };
+        let [iq] = nodes.as_slice() else {
+            panic!("{nodes:?}")
+        };
         let slice = |place: Place| &text[place.offset..place.offset + place.length];
         assert!(iq.is("iq", "jabber:client"));
         assert!(slice(iq.place).starts_with("<iq to") && slice(iq.place).ends_with("</iq>"));
-        let names: Vec<_> = iq.attributes.iter().map(|a| (a.name.as_str(), a.value.as_str())).collect();
+        let names: Vec<_> = iq
+            .attributes
+            .iter()
+            .map(|a| (a.name.as_str(), a.value.as_str()))
+            .collect();
         assert_eq!(names, [("to", "b"), ("a", "&")]);
         assert_eq!(slice(iq.attributes[1].place), "a=\"&amp;\"");
         let q = iq.child("q").unwrap();
@@ -338,7 +278,13 @@ mod tests {
     fn several_stanzas_stand_in_a_row() {
         let nodes = read(b"<a/>\n<b>x</b>\n").unwrap();
         assert_eq!(nodes.len(), 2);
-        assert_eq!(nodes[1].place, Place { offset: 5, length: 8 });
+        assert_eq!(
+            nodes[1].place,
+            Place {
+                offset: 5,
+                length: 8
+            }
+        );
     }
 
     #[test]
@@ -347,7 +293,10 @@ mod tests {
         assert_eq!(read(fits.as_bytes()).unwrap().len(), 1);
         let error = read("<a>".repeat(100_000).as_bytes()).unwrap_err();
         assert_eq!(error.offset, 3 * MAX_DEPTH);
-        assert_eq!(error.message, "expected at most 64 elements inside each other, found more");
+        assert_eq!(
+            error.message,
+            "expected at most 64 elements inside each other, found more"
+        );
     }
 
     #[test]
@@ -355,13 +304,22 @@ mod tests {
         let offset = |text: &str| read(text.as_bytes()).unwrap_err().offset;
         assert_eq!(offset("<a><b></a>"), 9);
         assert_eq!(offset("<a>\u{1}</a>"), 3);
-        assert_eq!(offset("<a x=1/>"), 5);
+        assert_eq!(offset("<a x=1/>"), 6);
         let error = read(b"<iq><query>").unwrap_err();
         assert_eq!(
             error.message,
             "expected the end of <query>, which begins at offset 4, found the end of the input"
         );
-        for text in ["<a", "<a>&lol;</a>", "</a>", "<a/></stream><b/>", "<a/>text", "<a b='1' b='2'/>", "<!DOCTYPE x><a/>", "<a>\u{fffe}"] {
+        for text in [
+            "<a",
+            "<a>&lol;</a>",
+            "</a>",
+            "<a/></stream><b/>",
+            "<a/>text",
+            "<a b='1' b='2'/>",
+            "<!DOCTYPE x><a/>",
+            "<a>\u{fffe}",
+        ] {
             assert!(read(text.as_bytes()).is_err(), "{text}");
         }
     }

@@ -11,9 +11,20 @@ pub(crate) fn event(event: &Event) -> Option<String> {
         Event::Listening { address } => format!("Waiting for SIP calls at sip:user@{address}"),
         Event::Ringing { to, .. } => format!("Ringing {}", to.join(", ")),
         Event::Incoming { from, .. } => format!("{from} calls"),
-        Event::Accepted { acceptance: Acceptance::By(who), .. } => format!("{who} answers"),
-        Event::Accepted { acceptance: Acceptance::From(who), .. } => format!("Answering {who}"),
-        Event::Connected { codec, setup, remote, .. } => format!(
+        Event::Accepted {
+            acceptance: Acceptance::By(who),
+            ..
+        } => format!("{who} answers"),
+        Event::Accepted {
+            acceptance: Acceptance::From(who),
+            ..
+        } => format!("Answering {who}"),
+        Event::Connected {
+            codec,
+            setup,
+            remote,
+            ..
+        } => format!(
             "Connected with {remote} ({}, set up in {} ms). Not encrypted. q hangs up, m mutes",
             codec.to_uppercase(),
             setup.as_millis()

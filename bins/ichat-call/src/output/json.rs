@@ -7,13 +7,19 @@ use serde_json::{Map, Value, json};
 
 /// Makes an object of fields in their order.
 pub(crate) fn object<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {
-    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    fields
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
 
 /// One event with the time since the program started.
 pub(crate) fn event(event: &Event, since: Duration) -> Value {
     let (name, call, fields) = parts(event);
-    let mut all = object([("event", name.into()), ("t", rounded(since.as_secs_f64(), 6))]);
+    let mut all = object([
+        ("event", name.into()),
+        ("t", rounded(since.as_secs_f64(), 6)),
+    ]);
     if let Some(call) = call {
         all.insert("call".into(), call.into());
     }
@@ -24,11 +30,19 @@ pub(crate) fn event(event: &Event, since: Duration) -> Value {
 fn parts(event: &Event) -> (&'static str, Option<u32>, Map<String, Value>) {
     match event {
         Event::Online { jid } => ("online", None, object([("jid", json!(jid))])),
-        Event::Listening { address } => {
-            ("listening", None, object([("address", json!(address.to_string()))]))
-        }
+        Event::Listening { address } => (
+            "listening",
+            None,
+            object([("address", json!(address.to_string()))]),
+        ),
         Event::Ringing { call, to } => ("ringing", Some(*call), object([("to", json!(to))])),
-        Event::Incoming { call, from, dialect, audio_only, .. } => (
+        Event::Incoming {
+            call,
+            from,
+            dialect,
+            audio_only,
+            ..
+        } => (
             "incoming",
             Some(*call),
             object([
@@ -37,7 +51,12 @@ fn parts(event: &Event) -> (&'static str, Option<u32>, Map<String, Value>) {
                 ("audio_only", json!(audio_only)),
             ]),
         ),
-        Event::Accepted { call, acceptance, dialect, candidates } => {
+        Event::Accepted {
+            call,
+            acceptance,
+            dialect,
+            candidates,
+        } => {
             let (way, who) = match acceptance {
                 Acceptance::By(who) => ("by", who),
                 Acceptance::From(who) => ("from", who),
@@ -53,11 +72,20 @@ fn parts(event: &Event) -> (&'static str, Option<u32>, Map<String, Value>) {
                 })
                 .collect();
             let dialect = json!(dialect.as_str());
-            let fields =
-                object([(way, json!(who)), ("dialect", dialect), ("candidates", json!(candidates))]);
+            let fields = object([
+                (way, json!(who)),
+                ("dialect", dialect),
+                ("candidates", json!(candidates)),
+            ]);
             ("accepted", Some(*call), fields)
         }
-        Event::Path { call, local, remote, kind, checks } => (
+        Event::Path {
+            call,
+            local,
+            remote,
+            kind,
+            checks,
+        } => (
             "path",
             Some(*call),
             object([
@@ -67,7 +95,12 @@ fn parts(event: &Event) -> (&'static str, Option<u32>, Map<String, Value>) {
                 ("checks_ms", milliseconds(*checks)),
             ]),
         ),
-        Event::Connected { call, codec, setup, remote } => (
+        Event::Connected {
+            call,
+            codec,
+            setup,
+            remote,
+        } => (
             "connected",
             Some(*call),
             object([
@@ -81,17 +114,31 @@ fn parts(event: &Event) -> (&'static str, Option<u32>, Map<String, Value>) {
                 Direction::In => "in",
                 Direction::Out => "out",
             };
-            ("media", Some(*call), object([("direction", json!(direction))]))
+            (
+                "media",
+                Some(*call),
+                object([("direction", json!(direction))]),
+            )
         }
         Event::Stats { call, statistics } => ("stats", Some(*call), stats(statistics)),
-        Event::Message { from, body } => {
-            ("message", None, object([("from", json!(from)), ("body", json!(body))]))
-        }
+        Event::Message { from, body } => (
+            "message",
+            None,
+            object([("from", json!(from)), ("body", json!(body))]),
+        ),
         Event::SubscriptionRequest { from } => {
             ("subscription", None, object([("from", json!(from))]))
         }
-        Event::Warning { call, code, message } => ("warning", *call, problem(code, message)),
-        Event::Error { call, code, message } => ("error", *call, problem(code, message)),
+        Event::Warning {
+            call,
+            code,
+            message,
+        } => ("warning", *call, problem(code, message)),
+        Event::Error {
+            call,
+            code,
+            message,
+        } => ("error", *call, problem(code, message)),
         Event::Ended { call, summary } => ("ended", Some(*call), ended(summary)),
     }
 }
@@ -109,7 +156,10 @@ fn stats(statistics: &CallStatistics) -> Map<String, Value> {
         ("concealed_ms", milliseconds(statistics.concealed)),
         ("jitter_ms", milliseconds(statistics.jitter)),
         ("buffer_ms", milliseconds(statistics.buffer)),
-        ("rtt_ms", statistics.round_trip.map_or(Value::Null, milliseconds)),
+        (
+            "rtt_ms",
+            statistics.round_trip.map_or(Value::Null, milliseconds),
+        ),
         ("level_in", rounded(statistics.level_in_dbov, 1)),
         ("level_out", rounded(statistics.level_out_dbov, 1)),
         ("dropped", json!(statistics.dropped)),
@@ -122,8 +172,14 @@ fn ended(summary: &Summary) -> Map<String, Value> {
         ("duration_s", rounded(summary.duration.as_secs_f64(), 3)),
         ("received", json!(summary.received)),
         ("lost", json!(summary.lost)),
-        ("jitter_ms", summary.jitter.map_or(Value::Null, milliseconds)),
-        ("mos", summary.mos.map_or(Value::Null, |mos| rounded(mos, 2))),
+        (
+            "jitter_ms",
+            summary.jitter.map_or(Value::Null, milliseconds),
+        ),
+        (
+            "mos",
+            summary.mos.map_or(Value::Null, |mos| rounded(mos, 2)),
+        ),
     ])
 }
 
@@ -147,7 +203,11 @@ mod tests {
     #[test]
     fn an_event_has_its_name_its_time_and_its_call_first() {
         let summary = Summary::without_media(Reason::Declined);
-        let text = event(&Event::Ended { call: 2, summary }, Duration::from_millis(1500)).to_string();
+        let text = event(
+            &Event::Ended { call: 2, summary },
+            Duration::from_millis(1500),
+        )
+        .to_string();
         assert_eq!(
             text,
             r#"{"event":"ended","t":1.5,"call":2,"reason":"declined","duration_s":0.0,"received":0,"lost":0,"jitter_ms":null,"mos":null}"#
@@ -156,7 +216,11 @@ mod tests {
 
     #[test]
     fn a_warning_outside_a_call_has_no_call() {
-        let warning = Event::Warning { call: None, code: "device", message: "gone".into() };
+        let warning = Event::Warning {
+            call: None,
+            code: "device",
+            message: "gone".into(),
+        };
         let value = event(&warning, Duration::ZERO);
         assert_eq!(value["code"], "device");
         assert!(value.get("call").is_none());

@@ -13,6 +13,7 @@
 
 mod endings;
 mod negotiation;
+mod silence;
 mod state;
 mod transitions;
 
@@ -29,6 +30,7 @@ use crate::event::{CallNumber, CallStatistics, Direction, Event, Reason, Summary
 use crate::media::MediaSeeds;
 use crate::seed::Seed;
 use crate::sources::Sources;
+pub use silence::{LONG_SILENCE_LIMIT, SILENCE_LIMIT};
 use state::State;
 
 /// How long an accepted caller may take to send its INVITE (docs/protocol/xmpp.md, ringing [I]).
@@ -36,13 +38,6 @@ pub const INVITE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long the answer to a good-bye is waited for before the call counts as over.
 pub const GOODBYE_PATIENCE: Duration = Duration::from_secs(2);
-
-/// After this long without any packet, a call is over (docs/protocol/sip.md, in the dialog [P, G]).
-pub const SILENCE_LIMIT: Duration = Duration::from_secs(10);
-
-/// The same toward an iChat, which stops sending when it is muted (docs/protocol/field.md, muted
-/// Mac), and while the peer holds.
-pub const LONG_SILENCE_LIMIT: Duration = Duration::from_secs(60);
 
 /// At most this many addresses are tried, hints of pinhole datagrams included.
 pub const MAX_ROUTES: usize = 16;
@@ -240,22 +235,18 @@ impl Call {
         match ichat_rtp::classify(octets) {
             DatagramKind::Sip => self.handle_sip(now, route, octets),
             DatagramKind::Rtp => {
-                if let State::Active {
-                    media, last_valid, ..
-                } = &mut self.state
+                if let State::Active { media, silence, .. } = &mut self.state
                     && media.handle_rtp(now, route, octets).is_ok()
                 {
-                    *last_valid = now;
+                    silence.note_heard(now);
                     self.note_first_rtp(now);
                 }
             }
             DatagramKind::Rtcp => {
-                if let State::Active {
-                    media, last_valid, ..
-                } = &mut self.state
+                if let State::Active { media, silence, .. } = &mut self.state
                     && media.handle_rtcp(now, route, octets).is_ok()
                 {
-                    *last_valid = now;
+                    silence.note_valid(now);
                 }
             }
             DatagramKind::Keepalive | DatagramKind::Probe => {}
@@ -283,8 +274,8 @@ impl Call {
         };
         match ua.handle_datagram(now, route, octets) {
             Ok(()) => {
-                if let State::Active { last_valid, .. } = &mut self.state {
-                    *last_valid = now;
+                if let State::Active { silence, .. } = &mut self.state {
+                    silence.note_valid(now);
                 }
             }
             Err(error) => {

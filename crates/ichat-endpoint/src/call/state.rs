@@ -1,12 +1,13 @@
 //! The states of a call, and what moves it from one to the next.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ichat_sip::Route;
 use ichat_sip::UserAgent;
 use ichat_sip::sdp::{Description, Format};
 
-use super::{Call, LONG_SILENCE_LIMIT, Output, SILENCE_LIMIT};
+use super::silence::{Silence, Verdict};
+use super::{Call, Output};
 use crate::event::{Reason, Summary};
 use crate::media::Media;
 use crate::sources::Sources;
@@ -52,10 +53,8 @@ pub(super) enum State {
         /// Since when it counts as connected: the caller at the 200, the callee at the ACK or
         /// the first RTP.
         connected: Option<Instant>,
-        /// When the last valid packet came.
-        last_valid: Instant,
-        /// Whether the user knows that nothing comes.
-        warned: bool,
+        /// How long nothing has come.
+        silence: Silence,
         /// Whether the peer holds.
         held: bool,
         /// The codec.
@@ -124,12 +123,11 @@ impl Call {
             State::Active {
                 media,
                 connected,
-                last_valid,
-                warned,
+                silence,
                 held,
                 ..
             } => {
-                let silence = *last_valid + self.next_silence_limit(*warned, *held);
+                let silence = silence.deadline(self.viceroy, *held);
                 let duration = connected
                     .zip(self.config.duration)
                     .map(|(since, limit)| since + limit);
@@ -142,15 +140,6 @@ impl Call {
         };
         let sip = self.state.user_agent().and_then(UserAgent::poll_timeout);
         own.into_iter().chain(sip).min()
-    }
-
-    /// How long silence may last before something is done about it.
-    fn next_silence_limit(&self, warned: bool, held: bool) -> Duration {
-        if (self.viceroy || held) && warned {
-            LONG_SILENCE_LIMIT
-        } else {
-            SILENCE_LIMIT
-        }
     }
 
     /// Does what is due.
@@ -193,8 +182,7 @@ impl Call {
         let State::Active {
             media,
             connected,
-            last_valid,
-            warned,
+            silence,
             held,
             ..
         } = &mut self.state
@@ -204,19 +192,17 @@ impl Call {
         while let Some((route, octets)) = media.poll_rtcp(now) {
             self.outputs.push_back(Output::Transmit { route, octets });
         }
-        let (silent, was_warned, was_held) = (now - *last_valid, *warned, *held);
-        let over = connected
+        let talked = connected.map(|since| now - since);
+        if talked
             .zip(self.config.duration)
-            .is_some_and(|(since, limit)| now >= since + limit);
-        if over {
-            self.say_goodbye(now, Reason::Hangup);
-        } else if silent >= LONG_SILENCE_LIMIT
-            || (silent >= SILENCE_LIMIT && !self.viceroy && !was_held)
+            .is_some_and(|(talked, limit)| talked >= limit)
         {
-            self.say_goodbye(now, Reason::MediaTimeout);
-        } else if silent >= SILENCE_LIMIT && !was_warned {
-            *warned = true;
-            self.warn("peer-silent", PEER_SILENT.into());
+            return self.say_goodbye(now, Reason::Hangup);
+        }
+        match silence.judge(now, self.viceroy, *held) {
+            Verdict::Fine => {}
+            Verdict::Warn => self.warn("peer-silent", PEER_SILENT.into()),
+            Verdict::Over => self.say_goodbye(now, Reason::MediaTimeout),
         }
     }
 }

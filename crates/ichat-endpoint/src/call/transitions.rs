@@ -10,6 +10,7 @@ use super::negotiation::{
     answerable_formats, codec_of, is_held, local_description, media_addresses, offered_formats,
     plan,
 };
+use super::silence::Silence;
 use super::state::State;
 use super::{Call, Output};
 use crate::event::{Acceptance, Candidate, Dialect, Event, Reason, Summary};
@@ -257,8 +258,7 @@ impl Call {
             ua,
             media,
             connected: None,
-            last_valid: now,
-            warned: false,
+            silence: Silence::new(now),
             held: is_held(audio),
             format,
         };

@@ -264,9 +264,12 @@ impl RunError {
         match self {
             Self::Pcap { .. } => true,
             Self::Audio(error) => matches!(error, AudioError::File(_) | AudioError::Tone { .. }),
+            Self::Connect(error) => matches!(
+                error,
+                ConnectError::TlsOffRefused { .. } | ConnectError::CaFile { .. }
+            ),
             Self::Interfaces(_)
             | Self::Bind(_)
-            | Self::Connect(_)
             | Self::Resolve { .. }
             | Self::NoRoute { .. }
             | Self::StreamLost(_) => false,

@@ -126,6 +126,8 @@ struct Driver {
     seed: Seed,
     outcome: Outcome,
     finished_calls: u32,
+    /// The user goes, once the call is over.
+    leaves: bool,
 }
 
 /// What woke the driver.
@@ -173,6 +175,7 @@ impl Driver {
                 interrupted: false,
             },
             finished_calls: 0,
+            leaves: false,
         })
     }
 
@@ -255,7 +258,7 @@ impl Driver {
     fn is_done(&self, task: &Task) -> bool {
         match task {
             Task::Call(_) => self.finished_calls > 0,
-            Task::Answer { once, .. } => *once && self.finished_calls > 0,
+            Task::Answer { once, .. } => (*once || self.leaves) && self.finished_calls > 0,
         }
     }
 
@@ -361,6 +364,10 @@ impl Driver {
                 }
             }
             Command::HangUp => return self.hang_up(now),
+            Command::Leave => {
+                self.leaves = true;
+                return self.hang_up(now);
+            }
         }
         false
     }
@@ -383,7 +390,6 @@ impl Driver {
             Stage::Asked { .. } => self.refuse_asked(now, Reason::Declined),
             Stage::Talking { call, .. } => call.hang_up(now),
         }
-        // An endpoint that waits for calls is done too, once this one is.
         false
     }
 

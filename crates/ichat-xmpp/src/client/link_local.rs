@@ -282,3 +282,50 @@ impl Carrier for LinkLocal {
         self.wire.poll_close(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    #[test]
+    fn names_become_jids() {
+        assert_eq!(full("me@here").unwrap().to_string(), "me@here/local");
+        assert_eq!(full("me@here/desk").unwrap().to_string(), "me@here/desk");
+        let error = full("a b@c").unwrap_err().to_string();
+        assert!(error.contains("expected user@machine"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_stream_is_kept_alive_with_spaces() {
+        let (ours, mut theirs) = duplex(1 << 12);
+        theirs
+            .write_all(b"<s:stream xmlns:s='http://etherx.jabber.org/streams'>")
+            .await
+            .unwrap();
+        let opened = respond(Box::new(ours), "me@here", Timing::default(), None)
+            .await
+            .unwrap();
+        let mut connection = opened.named(full("me@here").unwrap());
+        let begun = Instant::now();
+        let listening = async {
+            let mut text = Vec::new();
+            while !text.ends_with(b">   ") {
+                text.push(theirs.read_u8().await.unwrap());
+            }
+            assert_eq!(begun.elapsed().as_secs(), 75);
+            theirs.write_all(b"<message/>").await.unwrap();
+        };
+        let (stanza, ()) = tokio::join!(connection.recv(), listening);
+        assert_eq!(stanza.unwrap().name(), "message");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_never_opens_its_stream_is_given_up() {
+        let (ours, _theirs) = duplex(1 << 12);
+        let timing = Timing::default();
+        let opened = initiate(Box::new(ours), "me@here", "mac@imac", timing, None).await;
+        let error = opened.err().unwrap().to_string();
+        assert_eq!(error, "the other side did not open its stream within 15 s");
+    }
+}

@@ -181,3 +181,138 @@ impl Carrier for Server {
         Poll::Ready(Ok(()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::connection::Connection;
+    use crate::client::wire::guarded;
+    use futures::{SinkExt, StreamExt};
+    use tokio::io::{BufReader, DuplexStream, duplex};
+    use tokio::time::{Instant, timeout};
+    use tokio_xmpp::xmlstream::accept_stream;
+    use xmpp_parsers::jid::FullJid;
+    use xmpp_parsers::stream_features::StreamFeatures;
+
+    type Peer = XmlStream<BufReader<DuplexStream>, Element>;
+
+    /// Our end and the server's, which buffers so many octets for each direction.
+    async fn pair(capacity: usize) -> (Connection, Peer) {
+        let (ours, theirs) = duplex(capacity);
+        let timing = Timing::default();
+        let server = async {
+            let io = BufReader::new(theirs);
+            let never = Duration::from_secs(1_000_000);
+            let timeouts = Timeouts {
+                read_timeout: never,
+                response_timeout: never,
+            };
+            let accepted = accept_stream(io, JABBER_CLIENT, timeouts).await.unwrap();
+            let header = StreamHeader {
+                from: None,
+                to: None,
+                id: Some("1".into()),
+            };
+            let pending = accepted.send_header(header).await.unwrap();
+            pending
+                .send_features(&StreamFeatures::default())
+                .await
+                .unwrap()
+        };
+        let client = Server::open(guarded(Box::new(ours)), "im.test", &timing, None);
+        let (client, server) = tokio::join!(client, server);
+        let jid = FullJid::new("me@im.test/r").unwrap();
+        let mut connection = Connection::new(jid, Box::new(client.unwrap()), timing);
+        assert!(connection.recv().await.unwrap().is("features", STREAM));
+        (connection, server)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_server_is_asked_and_a_dead_one_noticed_within_a_minute() {
+        let (mut connection, mut peer) = pair(1 << 16).await;
+        let begun = Instant::now();
+        let watching = async {
+            let ping: Element = peer.next().await.unwrap().unwrap();
+            (ping, begun.elapsed(), peer)
+        };
+        let (ended, (ping, asked, _peer)) = tokio::join!(connection.recv(), watching);
+        assert_eq!(asked.as_secs(), 25);
+        assert!(ping.has_child("ping", PING));
+        assert_eq!(
+            (ping.attr("type"), ping.attr("to")),
+            (Some("get"), Some("im.test"))
+        );
+        assert!(matches!(ended, Err(StreamError::Silent(after)) if after.as_secs() == 50));
+        assert_eq!(begun.elapsed().as_secs(), 50);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_answers_is_alive_and_its_answers_are_not_shown() {
+        let (mut connection, mut peer) = pair(1 << 16).await;
+        let answering = async {
+            for round in 0..20 {
+                let ping: Element = peer.next().await.unwrap().unwrap();
+                let mut answer = Element::bare("iq", JABBER_CLIENT);
+                let kind = if round % 2 == 0 { "result" } else { "error" };
+                answer.set_attr(Namespace::NONE, "type".try_into().unwrap(), kind);
+                answer.set_attr(Namespace::NONE, "id".try_into().unwrap(), ping.attr("id"));
+                peer.send(&answer).await.unwrap();
+            }
+            peer.send(&Element::bare("message", JABBER_CLIENT))
+                .await
+                .unwrap();
+        };
+        let (stanza, ()) = tokio::join!(connection.recv(), answering);
+        assert_eq!(stanza.unwrap().name(), "message");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_connection_lives_though_each_receive_is_given_up_early() {
+        let (mut connection, mut peer) = pair(1 << 16).await;
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(30) {
+            let patience = Duration::from_millis(700);
+            assert!(timeout(patience, connection.recv()).await.is_err());
+        }
+        let ping: Element = peer.next().await.unwrap().unwrap();
+        assert!(ping.has_child("ping", PING));
+        peer.send(&Element::bare("message", JABBER_CLIENT))
+            .await
+            .unwrap();
+        assert_eq!(connection.recv().await.unwrap().name(), "message");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_reads_nothing_does_not_hold_us_up_for_ever() {
+        let (mut connection, _peer) = pair(256).await;
+        let mut large = Element::bare("message", JABBER_CLIENT);
+        large.append_text("x".repeat(10_000));
+        let begun = Instant::now();
+        let error = connection.send(&large).await.unwrap_err();
+        assert!(matches!(error, StreamError::Stuck(_)), "{error}");
+        assert_eq!(begun.elapsed().as_secs(), 20);
+        connection.close().await;
+        assert_eq!(
+            begun.elapsed().as_secs(),
+            22,
+            "closing waits for two seconds"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn closing_says_good_bye_and_waits_no_longer_than_it_must() {
+        let (connection, mut peer) = pair(1 << 16).await;
+        let begun = Instant::now();
+        let ((), ended) = tokio::join!(connection.close(), peer.next());
+        assert!(matches!(ended, Some(Err(ReadError::StreamFooterReceived))));
+        assert_eq!(begun.elapsed().as_secs(), 2, "the server said nothing");
+
+        let (connection, mut peer) = pair(1 << 16).await;
+        let begun = Instant::now();
+        tokio::join!(connection.close(), async {
+            assert!(peer.next().await.is_some());
+            SinkExt::<&Element>::close(&mut peer).await.unwrap();
+        });
+        assert_eq!(begun.elapsed().as_secs(), 0);
+    }
+}

@@ -289,9 +289,16 @@ impl ServerCertVerifier for Verifier {
         let found = <[u8; 32]>::try_from(Sha256::hash(&key)).unwrap_or_default();
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
         match &self.belief {
-            Belief::Authorities(chain) => {
-                chain.verify_server_cert(certificate, intermediates, name, ocsp, now)
-            }
+            Belief::Authorities(chain) => chain
+                .verify_server_cert(certificate, intermediates, name, ocsp, now)
+                .map_err(|error| {
+                    // Signed by somebody who only has the name of an authority that we trust.
+                    if error == CertificateError::BadSignature.into() {
+                        CertificateError::UnknownIssuer.into()
+                    } else {
+                        error
+                    }
+                }),
             Belief::Key(pin) if *pin == found => Ok(ServerCertVerified::assertion()),
             Belief::Key(_) => Err(CertificateError::ApplicationVerificationFailure.into()),
         }

@@ -191,6 +191,8 @@ impl Wire {
 
     /// Reads the peer's header. Not cancel-safe.
     pub(super) async fn read_header(&mut self) -> io::Result<Header> {
+        // Somebody who greets in words is no XMPP peer, and may then wait for us for ever.
+        self.reader.parser_mut().set_text_buffering(false);
         loop {
             match self.reader.read().await? {
                 Some(Event::XmlDeclaration(..)) => {}

@@ -35,6 +35,8 @@ pub struct Scram {
     sha256: bool,
     flaw: Flaw,
     password: String,
+    /// The channel that a mechanism with PLUS binds to.
+    pub binding: Option<Vec<u8>>,
     first: String,
     server_first: String,
     pub gs2: String,
@@ -47,6 +49,7 @@ impl Scram {
             sha256,
             flaw,
             password: password.into(),
+            binding: None,
             first: String::new(),
             server_first: String::new(),
             gs2: String::new(),
@@ -56,8 +59,7 @@ impl Scram {
 
     pub fn first(&mut self, message: &[u8]) -> Say {
         let text = String::from_utf8(message.to_vec()).unwrap();
-        let bare = text.find("n=").unwrap();
-        let bare = if text.starts_with("n,,") { 3 } else { bare };
+        let bare = text.find(",,").unwrap() + 2;
         self.gs2 = text[..bare].to_owned();
         self.first = text[bare..].to_owned();
         let nonce = self.first.split(",r=").nth(1).unwrap();
@@ -85,6 +87,9 @@ impl Scram {
         }
         let text = String::from_utf8(message.to_vec()).unwrap();
         let (without_proof, proof) = text.split_once(",p=").unwrap();
+        let mut channel = self.gs2.clone().into_bytes();
+        channel.extend(self.binding.iter().flatten());
+        let bound = without_proof.starts_with(&format!("c={},", base64(&channel)));
         let auth = format!("{},{},{without_proof}", self.first, self.server_first);
         let (right, signature) = if self.sha256 {
             verify::<Sha256>(&self.password, &auth, proof)
@@ -92,15 +97,17 @@ impl Scram {
             verify::<Sha1>(&self.password, &auth, proof)
         };
         let signature = format!("v={}", base64(&signature)).into_bytes();
-        match self.flaw {
-            Flaw::WrongSignature => Say::Success(format!("v={}", base64(b"guessed")).into_bytes()),
-            Flaw::NoSignature => Say::Success(Vec::new()),
-            _ if !right => Say::Failure,
-            Flaw::SignatureAsChallenge => {
-                self.signed = Some(Vec::new());
-                Say::Challenge(signature)
-            }
-            _ => Say::Success(signature),
+        if self.flaw == Flaw::WrongSignature {
+            Say::Success(format!("v={}", base64(b"guessed")).into_bytes())
+        } else if self.flaw == Flaw::NoSignature {
+            Say::Success(Vec::new())
+        } else if !right || !bound {
+            Say::Failure
+        } else if self.flaw == Flaw::SignatureAsChallenge {
+            self.signed = Some(Vec::new());
+            Say::Challenge(signature)
+        } else {
+            Say::Success(signature)
         }
     }
 }

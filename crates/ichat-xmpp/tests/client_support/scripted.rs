@@ -4,15 +4,22 @@ use std::sync::{Arc, Mutex};
 
 use futures::{SinkExt, StreamExt};
 use minidom::Element;
-use tokio::io::BufReader;
-use tokio::net::{TcpListener, TcpStream};
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite, BufReader};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 use tokio_xmpp::xmlstream::{StreamHeader, Timeouts, XmlStream, accept_stream};
 use xmpp_parsers::stream_features::StreamFeatures;
 
 use super::scram::{Flaw, Say, Scram, base64, unbase64};
 use super::{PASSWORD, element};
 
-pub type Stream = XmlStream<BufReader<TcpStream>, Element>;
+/// A transport, with TLS or without.
+pub trait Octets: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Octets for T {}
+
+type Io = BufReader<Box<dyn Octets>>;
+pub type Stream = XmlStream<Io, Element>;
 
 const JABBER_CLIENT: &str = "jabber:client";
 const SASL: &str = "urn:ietf:params:xml:ns:xmpp-sasl";
@@ -29,6 +36,8 @@ pub struct Script {
     pub bound_features: &'static str,
     /// The answer to the request for a resource; with `ID` where its id belongs.
     pub bind_answer: Option<&'static str>,
+    /// STARTTLS comes before all else.
+    pub tls: Option<Arc<ServerConfig>>,
 }
 
 impl Default for Script {
@@ -40,6 +49,7 @@ impl Default for Script {
             features: "",
             bound_features: "",
             bind_answer: None,
+            tls: None,
         }
     }
 }
@@ -84,7 +94,7 @@ impl Scripted {
         tokio::spawn(async move {
             while let Ok((tcp, _)) = listener.accept().await {
                 watched.lock().unwrap().connections += 1;
-                if let Some(stream) = log_in(tcp, &script, &watched).await {
+                if let Some(stream) = serve(Box::new(tcp), &script, &watched).await {
                     online(stream, watched.clone()).await;
                 }
             }
@@ -110,8 +120,42 @@ fn header() -> StreamHeader<'static> {
     }
 }
 
-async fn log_in(tcp: TcpStream, script: &Script, seen: &Mutex<Seen>) -> Option<Stream> {
+async fn serve(tcp: Box<dyn Octets>, script: &Script, seen: &Mutex<Seen>) -> Option<Stream> {
+    let Some(tls) = &script.tls else {
+        return log_in(BufReader::new(tcp), None, script, seen).await;
+    };
+    let ns = "urn:ietf:params:xml:ns:xmpp-tls";
+    let offer = features(&format!("<starttls xmlns='{ns}'><required/></starttls>"));
     let accepted = accept_stream(BufReader::new(tcp), JABBER_CLIENT, Timeouts::default())
+        .await
+        .ok()?;
+    let mut stream: Stream = accepted
+        .send_header(header())
+        .await
+        .ok()?
+        .send_features(&offer)
+        .await
+        .ok()?;
+    stream.next().await?.ok()?;
+    stream.send(&Element::bare("proceed", ns)).await.ok()?;
+    let secured = TlsAcceptor::from(tls.clone())
+        .accept(stream.into_inner().into_inner())
+        .await
+        .ok()?;
+    let (_, connection) = secured.get_ref();
+    let binding = connection
+        .export_keying_material(vec![0; 32], b"EXPORTER-Channel-Binding", None)
+        .ok();
+    log_in(BufReader::new(Box::new(secured)), binding, script, seen).await
+}
+
+async fn log_in(
+    io: Io,
+    binding: Option<Vec<u8>>,
+    script: &Script,
+    seen: &Mutex<Seen>,
+) -> Option<Stream> {
+    let accepted = accept_stream(io, JABBER_CLIENT, Timeouts::default())
         .await
         .ok()?;
     let mechanisms: String = script
@@ -135,6 +179,7 @@ async fn log_in(tcp: TcpStream, script: &Script, seen: &Mutex<Seen>) -> Option<S
     let mechanism = auth.attr("mechanism").unwrap_or_default().to_owned();
     seen.lock().unwrap().mechanisms.push(mechanism.clone());
     let mut scram = Scram::new(mechanism.contains("256"), script.password, script.flaw);
+    scram.binding = binding.filter(|_| mechanism.ends_with("-PLUS"));
     let mut say = if mechanism == "PLAIN" {
         let right = unbase64(&auth.text()) == format!("\0me\0{}", script.password).as_bytes();
         if right {

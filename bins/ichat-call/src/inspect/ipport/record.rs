@@ -28,21 +28,34 @@ pub(super) fn field(records: &[Octets], index: usize) -> Option<Field> {
     field = if record.is_guard() {
         guard(field, records, octets)
     } else {
-        address(field, &record)
+        address(field, &record, is_mapped(records, index))
     };
-    Some(field.with([
-        flags(base, &record),
-        name(base, octets, &record),
-        ip(base, octets, &record),
-        unused(base, octets, &record),
-        port(base, octets, &record),
-        padding(base, octets),
-    ].into_iter().flatten()))
+    Some(
+        field.with(
+            [
+                flags(base, &record),
+                name(base, octets, &record),
+                ip(base, octets, &record),
+                unused(base, octets, &record),
+                port(base, octets, &record),
+                padding(base, octets),
+            ]
+            .into_iter()
+            .flatten(),
+        ),
+    )
 }
 
 /// What an address is good for.
-fn address(field: Field, record: &IpPort) -> Field {
-    let field = field.means(scope(record.address.ip())).graded("G");
+fn address(field: Field, record: &IpPort, mapped: bool) -> Field {
+    let scope = scope(record.address.ip());
+    let field = if mapped {
+        field
+            .means(format!("{scope}; where an iChat lists what SNATMAP mapped"))
+            .graded("G")
+    } else {
+        field.means(scope).graded(FORM)
+    };
     if record.is_ipv6_link_local() {
         return field.note("link-local IPv6: left out of the addresses to call");
     }
@@ -52,13 +65,32 @@ fn address(field: Field, record: &IpPort) -> Field {
     )
 }
 
+/// Whether a record stands where an iChat lists its mapped address: first, before a local one of
+/// IPv4 (`docs/protocol/addresses.md`, lists \[G\]).
+fn is_mapped(records: &[Octets], index: usize) -> bool {
+    let is_private = |ip: IpAddr| match ip {
+        IpAddr::V4(ip) => Some(ip.is_private()),
+        IpAddr::V6(_) => None,
+    };
+    let records = records
+        .iter()
+        .map(IpPort::decode)
+        .filter(|record| !record.is_guard());
+    let mut private = records
+        .take(2)
+        .map(|record| is_private(record.address.ip()));
+    index == 0 && private.next() == Some(Some(false)) && private.next() == Some(Some(true))
+}
+
 /// A guard, compared with the record that has its name without the `~` and its port
 /// (`docs/protocol/addresses.md`, guards).
 fn guard(field: Field, records: &[Octets], octets: &Octets) -> Field {
     let field = field.graded("C, D");
     let inverted: Vec<u8> = part(octets, 20, 16).iter().map(|octet| !octet).collect();
     if part(octets, 20, 16).iter().all(|octet| *octet == 0) {
-        return field.means("an empty guard: nothing is guarded").note(IN_LIST);
+        return field
+            .means("an empty guard: nothing is guarded")
+            .note(IN_LIST);
     }
     let guard = IpPort::decode(octets);
     let name = guard.interface.trim_end_matches('~');
@@ -71,11 +103,16 @@ fn guard(field: Field, records: &[Octets], octets: &Octets) -> Field {
     let true_address = inverted_address(&inverted, guard.is_ipv6());
     let same = |length: usize| {
         let wanted = inverted.get(..length);
-        bases.iter().find(move |(_, base)| Some(part(base, 20, length)) == wanted)
+        bases
+            .iter()
+            .find(move |(_, base)| Some(part(base, 20, length)) == wanted)
     };
     match (same(16), same(length), bases.first()) {
         (Some((base, _)), ..) => field
-            .means(format!("guards record {}: its address, all 16 octets inverted", base + 1))
+            .means(format!(
+                "guards record {}: its address, all 16 octets inverted",
+                base + 1
+            ))
             .note(IN_LIST),
         (None, Some((base, _)), _) => field
             .means(format!("guards record {}: its address inverted", base + 1))
@@ -103,7 +140,11 @@ fn inverted_address(inverted: &[u8], is_ipv6: bool) -> IpAddr {
         *octet = *value;
     }
     let [a, b, c, d, ..] = octets;
-    if is_ipv6 { IpAddr::from(octets) } else { IpAddr::from([a, b, c, d]) }
+    if is_ipv6 {
+        IpAddr::from(octets)
+    } else {
+        IpAddr::from([a, b, c, d])
+    }
 }
 
 fn flags(base: usize, record: &IpPort) -> Option<Field> {
@@ -120,15 +161,25 @@ fn flags(base: usize, record: &IpPort) -> Option<Field> {
     Some(if is_gateways {
         field.note("exactly 00000100 is IPv6 as the 2009 gateway wrote it [G]; others set bit 0")
     } else {
-        field.note_if(unknown != 0, format!("the bits {unknown:08x} have no known meaning: ignored [D]"))
+        field.note_if(
+            unknown != 0,
+            format!("the bits {unknown:08x} have no known meaning: ignored [D]"),
+        )
     })
 }
 
 fn name(base: usize, octets: &Octets, record: &IpPort) -> Option<Field> {
     let name = part(octets, 4, 16);
-    let end = name.iter().position(|octet| *octet == 0).unwrap_or(name.len());
+    let end = name
+        .iter()
+        .position(|octet| *octet == 0)
+        .unwrap_or(name.len());
     let (seen, padding) = name.split_at_checked(end)?;
-    let meaning = if record.is_guard() { "the interface and `~`: a guard" } else { "the interface" };
+    let meaning = if record.is_guard() {
+        "the interface and `~`: a guard"
+    } else {
+        "the interface"
+    };
     Some(
         Field::new("name")
             .at(base + 4, 16)
@@ -136,8 +187,14 @@ fn name(base: usize, octets: &Octets, record: &IpPort) -> Option<Field> {
             .means(meaning)
             .graded(FORM)
             .note_if(seen.is_empty(), "no name: expected one like en1")
-            .note_if(seen.len() == name.len(), "16 characters and no NUL; we send at most 15")
-            .note_if(!seen.iter().all(u8::is_ascii_graphic), format!("no plain ASCII: {}", hex::encode(seen)))
+            .note_if(
+                seen.len() == name.len(),
+                "16 characters and no NUL; we send at most 15",
+            )
+            .note_if(
+                !seen.iter().all(u8::is_ascii_graphic),
+                format!("no plain ASCII: {}", hex::encode(seen)),
+            )
             .note_if(
                 padding.iter().any(|octet| *octet != 0),
                 format!("garbage behind the NUL: {}", hex::encode(padding)),
@@ -147,7 +204,11 @@ fn name(base: usize, octets: &Octets, record: &IpPort) -> Option<Field> {
 
 fn ip(base: usize, octets: &Octets, record: &IpPort) -> Option<Field> {
     let ip = record.address.ip();
-    let (length, meaning) = if record.is_ipv6() { (16, "IPv6") } else { (4, "IPv4") };
+    let (length, meaning) = if record.is_ipv6() {
+        (16, "IPv6")
+    } else {
+        (4, "IPv4")
+    };
     let written = <[u8; 16]>::try_from(part(octets, 20, 16)).map(Ipv6Addr::from);
     let scoped = record.is_ipv6() && written.is_ok_and(|written| IpAddr::V6(written) != ip);
     Some(
@@ -158,7 +219,10 @@ fn ip(base: usize, octets: &Octets, record: &IpPort) -> Option<Field> {
             .graded(FORM)
             .note_if(
                 scoped,
-                format!("a scope in octets 2 and 3 (BSD): {}; cleared", hex::encode(part(octets, 22, 2))),
+                format!(
+                    "a scope in octets 2 and 3 (BSD): {}; cleared",
+                    hex::encode(part(octets, 22, 2))
+                ),
             ),
     )
 }
@@ -170,7 +234,10 @@ fn unused(base: usize, octets: &Octets, record: &IpPort) -> Option<Field> {
     }
     let unused = part(octets, 24, 12);
     let is_zero = unused.iter().all(|octet| *octet == 0);
-    let field = Field::new("unused").at(base + 24, 12).text(hex::encode(unused)).graded("C, G, P");
+    let field = Field::new("unused")
+        .at(base + 24, 12)
+        .text(hex::encode(unused))
+        .graded(FORM);
     Some(if is_zero {
         field.shown("zero").means("IPv4 needs 4 of the 16 octets")
     } else if record.is_guard() {
@@ -196,15 +263,17 @@ fn port(base: usize, octets: &Octets, record: &IpPort) -> Option<Field> {
             .at(base + 36, at.len())
             .number(port)
             .means(meaning)
-            .graded(FORM)
-            .note_if(port == 0, "port 0: nothing can be sent there"),
+            .graded(FORM),
     )
 }
 
 fn padding(base: usize, octets: &Octets) -> Option<Field> {
     let padding = part(octets, 38, 2);
     let is_zero = padding.iter().all(|octet| *octet == 0);
-    let field = Field::new("padding").at(base + 38, 2).text(hex::encode(padding)).graded(FORM);
+    let field = Field::new("padding")
+        .at(base + 38, 2)
+        .text(hex::encode(padding))
+        .graded(FORM);
     Some(if is_zero {
         field.shown("zero")
     } else {
@@ -226,7 +295,9 @@ pub(in crate::inspect) fn scope(ip: IpAddr) -> &'static str {
         IpAddr::V4(ip) if ip.is_link_local() => "link-local: the same wire only",
         IpAddr::V4(ip) if ip.is_broadcast() => "everyone, no host",
         IpAddr::V4(ip) if ip.is_documentation() => "for documents (RFC 5737)",
-        IpAddr::V4(ip) if u32::from(ip) >> 22 == SHARED_SPACE => "behind a provider's NAT (RFC 6598)",
+        IpAddr::V4(ip) if u32::from(ip) >> 22 == SHARED_SPACE => {
+            "behind a provider's NAT (RFC 6598)"
+        }
         IpAddr::V6(ip) if ip.is_unicast_link_local() => "link-local: the same wire only",
         IpAddr::V6(ip) if ip.is_unique_local() => "private: the same network only",
         IpAddr::V6(ip) if ip.segments().starts_with(&[0x2001, 0xdb8]) => "for documents (RFC 3849)",

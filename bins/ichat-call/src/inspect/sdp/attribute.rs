@@ -26,11 +26,13 @@ pub(super) fn explain(mut field: Field, line: &str, media: Option<&str>) -> Fiel
             .means("unknown [?]; the name, with its semicolon, is none of RFC 8866")
             .graded("C"),
         "hwi" => hardware(field, value),
-        "multipoint" => field.means("supposedly: takes part in conferences [I]").graded("C"),
+        "multipoint" => field
+            .means("supposedly: takes part in conferences [I]")
+            .graded("C"),
         "iChatEncryption" => encryption(field, value),
-        "bandwidthDetection" => {
-            field.means("supposedly: tests the bandwidth, or not [I]").graded("C")
-        }
+        "bandwidthDetection" => field
+            .means("supposedly: tests the bandwidth, or not [I]")
+            .graded("C"),
         "rtcp" => rtcp(field, value),
         "rtpmap" => rtpmap(field, value, is_video),
         "rtpID" => rtp_id(field, value),
@@ -44,14 +46,18 @@ pub(super) fn explain(mut field: Field, line: &str, media: Option<&str>) -> Fiel
         "recvonly" => direction(field, "only the other sends"),
         "inactive" => direction(field, "nobody sends: on hold"),
         "ptime" => standard(field, "milliseconds of sound in a packet (RFC 8866 §6.4)"),
-        "maxptime" => standard(field, "milliseconds of sound in a packet at most (RFC 8866 §6.5)"),
+        "maxptime" => standard(
+            field,
+            "milliseconds of sound in a packet at most (RFC 8866 §6.5)",
+        ),
         "rtcp-mux" => standard(field, "RTCP on RTP's port (RFC 5761)"),
         "candidate" | "ice-ufrag" | "ice-pwd" | "ice-lite" | "ice-options" => {
             standard(field, "standard ICE (RFC 8839), which iChat does not speak")
         }
-        "crypto" | "fingerprint" | "setup" => {
-            standard(field, "encrypted media (RFC 4568, RFC 8122), which iChat does not speak")
-        }
+        "crypto" | "fingerprint" | "setup" => standard(
+            field,
+            "encrypted media (RFC 4568, RFC 8122), which iChat does not speak",
+        ),
         "ssrc" => standard(field, "RFC 5576"),
         _ => {
             field.grade = Some("?");
@@ -67,16 +73,19 @@ fn standard(field: Field, meaning: &str) -> Field {
 
 /// The 2009 gateway sent `sendrecv`, and iChat took it.
 fn direction(field: Field, meaning: &str) -> Field {
-    field.means(meaning).graded("G").note("not in Viceroy's description")
+    field
+        .means(meaning)
+        .graded("G")
+        .note("not in Viceroy's description")
 }
 
 /// `17412:2:2800`: hardware id, processors, MHz.
 fn hardware(field: Field, value: &str) -> Field {
     let field = field.graded("C");
     match value.split(':').collect::<Vec<_>>().as_slice() {
-        [id, processors, mhz] => {
-            field.means(format!("hardware {id}, {processors} processors of {mhz} MHz"))
-        }
+        [id, processors, mhz] => field.means(format!(
+            "hardware {id}, {processors} processors of {mhz} MHz"
+        )),
         _ => field.note("expected hardware id, processors and MHz"),
     }
 }
@@ -93,7 +102,11 @@ fn encryption(field: Field, value: &str) -> Field {
 
 fn rtcp(field: Field, value: &str) -> Field {
     let field = field.graded("C");
-    match value.split_whitespace().next().and_then(|port| port.parse::<u16>().ok()) {
+    match value
+        .split_whitespace()
+        .next()
+        .and_then(|port| port.parse::<u16>().ok())
+    {
         Some(0) | None => field.note("expected a port (RFC 3605)"),
         Some(port) => field.means(format!("RTCP goes to UDP port {port}")),
     }
@@ -101,19 +114,24 @@ fn rtcp(field: Field, value: &str) -> Field {
 
 fn rtp_id(field: Field, value: &str) -> Field {
     match value.parse::<u32>() {
-        Ok(id) => field.means(format!("the sender's SSRC [I], {id:08x} in hex")).graded("C"),
-        Err(_) => field.graded("C").note("expected an unsigned number of 32 bits"),
+        Ok(id) => field
+            .means(format!("the sender's SSRC [I], {id:08x} in hex"))
+            .graded("C"),
+        Err(_) => field
+            .graded("C")
+            .note("expected an unsigned number of 32 bits"),
     }
 }
 
 /// `105 X-AAC_ELD/22050`: `docs/protocol/media.md`, codecs.
 fn rtpmap(field: Field, value: &str, is_video: bool) -> Field {
     let Some(format) = Format::parse_rtpmap(value) else {
-        return field.graded("C").note("expected a payload type and a codec: 0 PCMU/8000");
+        return field
+            .graded("C")
+            .note("expected a payload type and a codec: 0 PCMU/8000");
     };
-    let number = format.payload_type;
     if is_video {
-        return field.means(format!("payload type {number}: video, refused")).graded("C");
+        return field.means("video, refused").graded("C");
     }
     let (what, grade) = match format.encoding.to_ascii_uppercase().as_str() {
         "PCMU" => ("G.711 µ-law: every iChat has it, the safe choice", "C, G"),
@@ -125,7 +143,7 @@ fn rtpmap(field: Field, value: &str, is_video: bool) -> Field {
         "TELEPHONE-EVENT" => ("keys of a telephone (RFC 4733): not iChat's", "?"),
         _ => ("a codec that iChat is not known to have", "?"),
     };
-    field.means(format!("payload type {number}: {what}")).graded(grade)
+    field.means(what).graded(grade)
 }
 
 /// `AAC SamplesPerBlock 480`, `126 imagesize 0 rules 15:320:240:320:240:15`.
@@ -133,21 +151,20 @@ fn fmtp(field: Field, value: &str) -> Field {
     let words: Vec<&str> = value.split_whitespace().collect();
     match words.as_slice() {
         ["AAC", "SamplesPerBlock", samples] => field
-            .means(format!("{samples} samples in each AAC block; `AAC` is no payload type of RFC 8866"))
+            .means(format!(
+                "{samples} samples in each AAC block; `AAC` is no payload type of RFC 8866"
+            ))
             .graded("C")
             .note_if(*samples != "480", "Viceroy's captured offer says 480"),
-        [number, "imagesize", size] => {
-            field.means(format!("payload type {number}: picture size {size} [?]")).graded("C")
-        }
-        [number, "imagesize", size, "rules", rules @ ..] => field
-            .means(format!(
-                "payload type {number}: picture size {size} [?]; {}, supposedly rates and sizes [I]",
-                if rules.len() == 1 { "a rule" } else { "rules" }
-            ))
+        [_, "imagesize", _] => field.means("of video; the picture's size [?]").graded("C"),
+        [_, "imagesize", _, "rules", ..] => field
+            .means("of video; the picture's size [?], and supposedly rates and sizes [I]")
             .graded("C"),
-        [number, ..] if number.parse::<u8>().is_ok() => {
-            field.means(format!("parameters of payload type {number}")).note("not in Viceroy's description")
-        }
-        _ => field.graded("?").note("expected a payload type and parameters"),
+        [number, ..] if number.parse::<u8>().is_ok() => field
+            .means(format!("parameters of payload type {number}"))
+            .note("not in Viceroy's description"),
+        _ => field
+            .graded("?")
+            .note("expected a payload type and parameters"),
     }
 }

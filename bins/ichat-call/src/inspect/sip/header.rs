@@ -22,14 +22,19 @@ pub(super) fn explain(field: Field, name: &HeaderName, value: &str, message: &Me
         HeaderName::To | HeaderName::From => party(field, name, value, captured),
         HeaderName::CallId => field
             .means("names the call; Viceroy: a UUID, @, its address with dashes")
-            .note_if(captured && !is_viceroys_call_id(value), "Viceroy's has another form"),
+            .note_if(
+                captured && !is_viceroys_call_id(value),
+                "Viceroy's has another form",
+            ),
         HeaderName::CSeq => cseq(field, value, captured),
         HeaderName::Contact => contact(field, value, captured),
         HeaderName::UserAgent | HeaderName::Server => {
             if value.starts_with("Viceroy") {
                 field.means("an iChat").graded("C, G")
             } else {
-                field.means("no iChat: iChat's begins with Viceroy").graded("C, G")
+                field
+                    .means("no iChat: iChat's begins with Viceroy")
+                    .graded("C, G")
             }
         }
         HeaderName::ContentType => match value.split(';').next().map(str::trim) {
@@ -63,16 +68,28 @@ fn via(field: Field, value: &str, captured: bool) -> Field {
     };
     let port = via.port.unwrap_or(5060);
     let field = field
-        .means(format!("the sender thinks it is {}:{port}; answers go to the packet's source", via.host))
+        .means(format!(
+            "the sender thinks it is {}:{port}; answers go to the packet's source",
+            via.host
+        ))
         .note_if(!via.transport.eq_ignore_ascii_case("UDP"), "expected UDP");
     let branch = via.branch().unwrap_or_default();
     let is_rfc3261 = branch.starts_with("z9hG4bK");
     let random = branch.strip_prefix("z9hG4bK").unwrap_or_default();
     let is_viceroys = random.len() == 16 && random.chars().all(|c| c.is_ascii_hexdigit());
-    let field = field.note_if(!is_rfc3261, "no branch that begins with z9hG4bK (RFC 3261 §8.1.1.7)");
+    let field = field.note_if(
+        !is_rfc3261,
+        "no branch that begins with z9hG4bK (RFC 3261 §8.1.1.7)",
+    );
     field
-        .note_if(captured && is_rfc3261 && !is_viceroys, "Viceroy's branch is z9hG4bK and 16 hex digits")
-        .note_if(captured && via.parameters.contains("rport"), "rport: Viceroy sends none")
+        .note_if(
+            captured && is_rfc3261 && !is_viceroys,
+            "Viceroy's branch is z9hG4bK and 16 hex digits",
+        )
+        .note_if(
+            captured && via.parameters.contains("rport"),
+            "rport: Viceroy sends none",
+        )
 }
 
 /// To and From. The display names say who it is; the URIs mean nothing.
@@ -139,13 +156,16 @@ fn cseq(field: Field, value: &str, captured: bool) -> Field {
 }
 
 fn contact(field: Field, value: &str, captured: bool) -> Field {
-    let is_focus = NameAddr::parse(value).is_some_and(|contact| contact.parameters.contains("isfocus"));
+    let is_focus =
+        NameAddr::parse(value).is_some_and(|contact| contact.parameters.contains("isfocus"));
     let meaning = if is_focus {
         "not trusted: requests go where the INVITE went or came from; isfocus: able to hold a conference (RFC 4579)"
     } else {
         "not trusted: requests go where the INVITE went or came from"
     };
-    field.means(meaning).note_if(captured && !is_focus, "Viceroy's has ;isfocus")
+    field
+        .means(meaning)
+        .note_if(captured && !is_focus, "Viceroy's has ;isfocus")
 }
 
 /// `658685de-dcec-11df-b1e3-80c2c2c54012@192-168-20-198`.
@@ -156,7 +176,10 @@ fn is_viceroys_call_id(value: &str) -> bool {
     let lengths: Vec<usize> = uuid.split('-').map(str::len).collect();
     lengths == [8, 4, 4, 4, 12]
         && uuid.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
-        && address.replace('-', ".").parse::<std::net::IpAddr>().is_ok()
+        && address
+            .replace('-', ".")
+            .parse::<std::net::IpAddr>()
+            .is_ok()
 }
 
 #[cfg(test)]
@@ -165,8 +188,14 @@ mod tests {
 
     #[test]
     fn viceroys_call_id_is_known_by_its_form() {
-        assert!(is_viceroys_call_id("658685de-dcec-11df-b1e3-80c2c2c54012@192-168-20-198"));
-        for other in ["", "2syCVYyd55tziFiWuhP2pA..", "658685de-dcec-11df-b1e3-80c2c2c54012@mac"] {
+        assert!(is_viceroys_call_id(
+            "658685de-dcec-11df-b1e3-80c2c2c54012@192-168-20-198"
+        ));
+        for other in [
+            "",
+            "2syCVYyd55tziFiWuhP2pA..",
+            "658685de-dcec-11df-b1e3-80c2c2c54012@mac",
+        ] {
             assert!(!is_viceroys_call_id(other), "{other}");
         }
     }

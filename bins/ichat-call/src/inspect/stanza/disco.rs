@@ -12,7 +12,10 @@ pub(super) const NAMESPACE: &str = "http://jabber.org/protocol/disco#info";
 
 /// The query, asked or answered.
 pub(super) fn field(query: &Node) -> Field {
-    let features = query.elements().filter(|child| child.local == "feature").count();
+    let features = query
+        .elements()
+        .filter(|child| child.local == "feature")
+        .count();
     let field = head(query).means(if features == 0 && query.is_leaf() {
         "asks what the other can do"
     } else {
@@ -20,13 +23,19 @@ pub(super) fn field(query: &Node) -> Field {
     });
     let attributes = query.attributes.iter().map(|found| {
         let field = attribute(found);
-        if found.name == "node" { bundle(field, &found.value) } else { field }
+        if found.name == "node" {
+            bundle(field, &found.value)
+        } else {
+            field
+        }
     });
-    field.with(attributes).with(query.content.iter().filter_map(|content| match content {
-        Content::Element(child) if child.local == "identity" => Some(identity(child)),
-        Content::Element(child) if child.local == "feature" => Some(feature(child)),
-        Content::Element(_) | Content::Text { .. } => self::content(content),
-    }))
+    field
+        .with(attributes)
+        .with(query.content.iter().filter_map(|content| match content {
+            Content::Element(child) if child.local == "identity" => Some(identity(child)),
+            Content::Element(child) if child.local == "feature" => Some(feature(child)),
+            Content::Element(_) | Content::Text { .. } => self::content(content),
+        }))
 }
 
 /// The node of a query: one bundle of features.
@@ -35,14 +44,14 @@ fn bundle(field: Field, node: &str) -> Field {
     let Some(word) = of(CAPS_NODE).or_else(|| of(CAPS_NODE_URI)) else {
         return field;
     };
-    match ExtToken::parse(&word) {
-        ExtToken::Other(word) if word.parse::<u32>().is_ok() => {
-            field.means("the features of this build").graded("G, P")
-        }
-        ExtToken::Other(_) => field.note("an unknown bundle"),
-        known => field
-            .means(format!("the bundle of {}", known.feature().unwrap_or_default()))
+    if word.parse::<u32>().is_ok() {
+        return field.means("the features of this build").graded("G, P");
+    }
+    match ExtToken::parse(&word).feature() {
+        Some(feature) => field
+            .means(format!("the bundle of {feature}"))
             .graded("G, P"),
+        None => field.note("an unknown bundle"),
     }
 }
 
@@ -65,8 +74,14 @@ fn feature(node: &Node) -> Field {
         .tokens()
         .into_iter()
         .find(|token| token.feature() == Some(name));
-    let extra = node.attributes.iter().filter(|found| found.name != "var").map(attribute);
-    let field = field.with(extra).note_if(node.attribute("var").is_none(), "no var");
+    let extra = node
+        .attributes
+        .iter()
+        .filter(|found| found.name != "var")
+        .map(attribute);
+    let field = field
+        .with(extra)
+        .note_if(node.attribute("var").is_none(), "no var");
     let field = if let Some(token) = token {
         field.means(format!("ext {token}")).graded("P")
     } else {

@@ -11,33 +11,36 @@ const CONDITIONS: &str = "urn:ietf:params:xml:ns:xmpp-stanzas";
 pub(super) fn field(error: &Node) -> Field {
     let is_condition = |node: &Node| node.namespace == CONDITIONS && node.local != "text";
     let has_condition = error.elements().any(is_condition);
-    let attributes = error.attributes.iter().map(|found| match found.name.as_str() {
-        "code" => {
-            let field = attribute(found);
-            match found.value.trim().parse::<u16>() {
-                Ok(code) => field.means(old_code(code)).graded("C"),
-                Err(_) => field.note("expected a number"),
+    let attributes = error
+        .attributes
+        .iter()
+        .map(|found| match found.name.as_str() {
+            "code" => {
+                let field = attribute(found);
+                match found.value.trim().parse::<u16>() {
+                    Ok(code) => field.means(old_code(code)).graded("C"),
+                    Err(_) => field.note("expected a number"),
+                }
             }
-        }
-        "type" => attribute(found).means(match found.value.as_str() {
-            "cancel" => "do not try again",
-            "continue" => "only a warning",
-            "modify" => "try again with other data",
-            "auth" => "try again with credentials",
-            "wait" => "try again later",
-            _ => "",
-        }),
-        _ => attribute(found),
-    });
+            "type" => attribute(found).means(match found.value.as_str() {
+                "cancel" => "do not try again",
+                "continue" => "only a warning",
+                "modify" => "try again with other data",
+                "auth" => "try again with credentials",
+                "wait" => "try again later",
+                _ => "",
+            }),
+            _ => attribute(found),
+        });
     let field = head(error).with(attributes);
     let bare = "no condition: an old client or server; the code says what there is to know";
-    field.note_if(!has_condition, bare).with(error.content.iter().filter_map(
-        |content| match content {
+    field
+        .note_if(!has_condition, bare)
+        .with(error.content.iter().filter_map(|content| match content {
             Content::Element(node) if is_condition(node) => Some(condition(node)),
             Content::Element(node) if node.local == "text" => Some(plain(node).means("for people")),
             Content::Element(_) | Content::Text { .. } => self::content(content),
-        },
-    ))
+        }))
 }
 
 /// Conditions that end a ring, and what they say about it.

@@ -23,13 +23,13 @@ pub(super) fn field(presence: &Node) -> Field {
         Some("error") => "came back",
         Some(_) => "of an unknown type",
     });
-    field.with(attributes(presence)).with(presence.content.iter().filter_map(|content| {
-        match content {
+    field
+        .with(attributes(presence))
+        .with(presence.content.iter().filter_map(|content| match content {
             Content::Element(child) if child.is("c", CAPS) => Some(capabilities(child)),
             Content::Element(child) => Some(known(child)),
             Content::Text { .. } => self::content(content),
-        }
-    }))
+        }))
 }
 
 /// What it means for a call.
@@ -39,7 +39,10 @@ fn standing(caps: Option<&Node>) -> &'static str {
     };
     let is_ichat = CapsNode::parse(caps.attribute("node").unwrap_or_default().trim()).is_ichat();
     let tokens = caps.attribute("ext").unwrap_or_default();
-    match (is_ichat, tokens.split_whitespace().any(|word| word == "avavail")) {
+    match (
+        is_ichat,
+        tokens.split_whitespace().any(|word| word == "avavail"),
+    ) {
         (true, true) => "an iChat, callable now",
         (true, false) => "an iChat, not callable now: no avavail",
         (false, _) => "no iChat: not callable",
@@ -54,7 +57,9 @@ fn known(child: &Node) -> Field {
             "xa" => field.means("away for long"),
             "dnd" => field.means("do not disturb"),
             "chat" => field.means("wants to talk"),
-            _ => field.note("expected away, xa, dnd or chat (RFC 6121 §4.7.2.1); read as available"),
+            _ => {
+                field.note("expected away, xa, dnd or chat (RFC 6121 §4.7.2.1); read as available")
+            }
         },
         ("status", _) => field.means("for people"),
         ("priority", _) => match child.text().trim().parse::<i8>() {
@@ -76,20 +81,34 @@ fn capabilities(caps: &Node) -> Field {
     let field = head(caps)
         .means("capabilities in XEP-0115's form before 1.4")
         .graded("C")
-        .note_if(caps.attribute("hash").is_some(), "a hash: the form since 1.4; iChat sends none")
-        .note_if(caps.attribute("node").is_none(), "no node: expected apple:ichat:caps");
-    let field = field.with(caps.attributes.iter().map(|found| match found.name.as_str() {
-        "node" => match node {
-            CapsNode::IChat => attribute(found).means("an iChat, the older name").graded("C"),
-            CapsNode::IChatUri => attribute(found).means("an iChat, the newer name").graded("P"),
-            CapsNode::Other(_) => attribute(found).means("another program"),
-        },
-        "ver" if is_ichat => version(found),
-        "ext" if is_ichat => extensions(found),
-        _ => attribute(found),
+        .note_if(
+            caps.attribute("hash").is_some(),
+            "a hash: the form since 1.4; iChat sends none",
+        )
+        .note_if(
+            caps.attribute("node").is_none(),
+            "no node: expected apple:ichat:caps",
+        );
+    let field = field.with(caps.attributes.iter().map(|found| {
+        match found.name.as_str() {
+            "node" => match node {
+                CapsNode::IChat => attribute(found)
+                    .means("an iChat, the older name")
+                    .graded("C"),
+                CapsNode::IChatUri => attribute(found)
+                    .means("an iChat, the newer name")
+                    .graded("P"),
+                CapsNode::Other(_) => attribute(found).means("another program"),
+            },
+            "ver" if is_ichat => version(found),
+            "ext" if is_ichat => extensions(found),
+            _ => attribute(found),
+        }
     }));
     let first = "no ext: an iChat's first presence; another may follow with one [C]";
-    field.note_if(is_ichat && tokens.is_none(), first).with(caps.content.iter().filter_map(content))
+    field
+        .note_if(is_ichat && tokens.is_none(), first)
+        .with(caps.content.iter().filter_map(content))
 }
 
 fn version(found: &Attribute) -> Field {
@@ -97,13 +116,21 @@ fn version(found: &Attribute) -> Field {
     match found.value.as_str() {
         "388" => field.means("iChat 3.0 on Mac OS X 10.4.0").graded("C"),
         "436" => field.means("iChat 3.1.5").graded("P"),
-        "448" => field.means("what the 2009 gateway said; no iChat's").graded("G"),
-        _ => field.means("the build of iChat, one that is not known here").graded("?"),
+        "448" => field
+            .means("what the 2009 gateway said; no iChat's")
+            .graded("G"),
+        _ => field
+            .means("the build of iChat, one that is not known here")
+            .graded("?"),
     }
 }
 
 fn extensions(found: &Attribute) -> Field {
-    let tokens: Vec<ExtToken> = found.value.split_whitespace().map(ExtToken::parse).collect();
+    let tokens: Vec<ExtToken> = found
+        .value
+        .split_whitespace()
+        .map(ExtToken::parse)
+        .collect();
     let has = |token| tokens.contains(&token);
     let conference = has(ExtToken::Ice) || has(ExtToken::RecAuth);
     let dialect = if conference {
@@ -111,7 +138,10 @@ fn extensions(found: &Attribute) -> Field {
     } else {
         "expects to be rung in the legacy dialect [G]"
     };
-    attribute(found).means(dialect).graded("C").with(tokens.iter().map(token))
+    attribute(found)
+        .means(dialect)
+        .graded("C")
+        .with(tokens.iter().map(token))
 }
 
 fn token(token: &ExtToken) -> Field {

@@ -40,7 +40,10 @@ fn form(namespace: &str) -> Option<Form> {
                 ("VCProtocolVersion", true),
             ],
         ),
-        VC_CANCEL => ("the caller gives up while it rings", &[("VCProtocolVersion", true)]),
+        VC_CANCEL => (
+            "the caller gives up while it rings",
+            &[("VCProtocolVersion", true)],
+        ),
         VC_COUNTER_PROPOSAL => (
             "more addresses, either way; answered in kind",
             &[("connectData", true), ("VCProtocolVersion", true)],
@@ -54,11 +57,15 @@ fn form(namespace: &str) -> Option<Form> {
 pub(super) fn field(query: &Node) -> Field {
     let field = head(query).with(attributes(query));
     let Some(form) = form(&query.namespace) else {
-        let field = field.note("an unknown namespace of the family apple:iq:vc").graded("?");
+        let field = field
+            .note("an unknown namespace of the family apple:iq:vc")
+            .graded("?");
         return field.with(query.content.iter().filter_map(content));
     };
     let is_conference = query.child("AVChatConferenceData").is_some();
-    let declines = query.child("response").is_some_and(|code| code.text().trim() != "0");
+    let declines = query
+        .child("response")
+        .is_some_and(|code| code.text().trim() != "0");
     let mut field = field.means(form.meaning).graded("G");
     let found: Vec<&str> = query.elements().map(|child| child.local.as_str()).collect();
     field.notes.extend(disorder(&form, &found));
@@ -66,7 +73,11 @@ pub(super) fn field(query: &Node) -> Field {
         let is_list = name.ends_with("Data");
         let excused = is_list && (is_conference || declines);
         if *needed && !excused && !found.contains(name) {
-            let so = if *name == "connectData" { ": a decline [G]" } else { "" };
+            let so = if *name == "connectData" {
+                ": a decline [G]"
+            } else {
+                ""
+            };
             field = field.note(format!("{name} is missing{so}"));
         }
     }
@@ -79,8 +90,10 @@ pub(super) fn field(query: &Node) -> Field {
 /// Known children in another order than the known one.
 fn disorder(form: &Form, found: &[&str]) -> Option<String> {
     let known: Vec<&str> = form.children.iter().map(|(name, _)| *name).collect();
-    let places: Vec<_> =
-        found.iter().filter_map(|name| known.iter().position(|known| known == name)).collect();
+    let places: Vec<_> = found
+        .iter()
+        .filter_map(|name| known.iter().position(|known| known == name))
+        .collect();
     (!places.is_sorted()).then(|| format!("another order than the known one: {}", known.join(", ")))
 }
 
@@ -107,10 +120,13 @@ fn child(node: &Node, query: &Node, form: &Form) -> Field {
         },
         "extIPAddr" => match word.parse::<IpAddr>() {
             Ok(ip) if ip.is_loopback() => field.means("unknown: a dummy that iChat accepts"),
-            Ok(ip) => field.means(format!("the caller's mapped address; {}", ipport::scope(ip))),
+            Ok(ip) => field.means(format!(
+                "the caller's mapped address; {}",
+                ipport::scope(ip)
+            )),
             Err(_) => field.note("expected an IP address"),
         },
-        "VCProtocolVersion" => field.note_if(word != "1", "expected 1, as everyone sends it"),
+        "VCProtocolVersion" => field.means("always 1").note_if(word != "1", "expected 1"),
         "response" => response(field, word, query),
         "responseData" => field.means("optional; its content is unknown").graded("G"),
         name if form.children.iter().any(|(known, _)| *known == name) => field,
@@ -122,7 +138,7 @@ fn child(node: &Node, query: &Node, form: &Form) -> Field {
     }
 }
 
-/// The number in `response`: 0 and 1 [G], the others [D].
+/// The number in `response`: 0 and 1 \[G\], the others \[D\].
 fn response(field: Field, word: &str, query: &Node) -> Field {
     let Ok(code) = word.parse::<u32>() else {
         return field.note("expected a number; counts as a decline");
@@ -135,7 +151,9 @@ fn response(field: Field, word: &str, query: &Node) -> Field {
         return if accepted {
             field.means("accepts")
         } else {
-            field.means("accepts, but without addresses").note("counts as a decline [G]")
+            field
+                .means("accepts, but without addresses")
+                .note("counts as a decline [G]")
         };
     }
     let (meaning, grade) = match code {
@@ -151,18 +169,26 @@ fn response(field: Field, word: &str, query: &Node) -> Field {
 }
 
 fn is_invitation(word: &str) -> bool {
-    Hex::read(word.get(..32).unwrap_or(word)).octets.starts_with(INVITATION_MAGIC)
+    Hex::read(word.get(..32).unwrap_or(word))
+        .octets
+        .starts_with(INVITATION_MAGIC)
 }
 
 /// The conference dialect: `docs/protocol/xmpp.md`, conference stanzas.
 fn invitation(field: Field, word: &str) -> Field {
     let hex = Hex::read(word);
     let length = ipport::counted(hex.octets.len(), "octet");
-    let field = field.shown(ipport::counted(hex.digits, "hex digit")).graded("C");
+    let field = field
+        .shown(ipport::counted(hex.digits, "hex digit"))
+        .graded("C");
     let field = field.note_if(!hex.is_whole(), "expected lower-case hex and nothing else");
     if hex.octets.starts_with(INVITATION_MAGIC) {
-        field.means(format!("the conference dialect's invitation: a property list of {length}"))
+        field.means(format!(
+            "the conference dialect's invitation: a property list of {length}"
+        ))
     } else {
-        field.note(format!("no invitation: expected bplist00, found {length} of something else"))
+        field.note(format!(
+            "no invitation: expected bplist00, found {length} of something else"
+        ))
     }
 }
