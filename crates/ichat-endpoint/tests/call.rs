@@ -1,5 +1,14 @@
 //! Two calls joined in virtual time: what each hears, tells and ends with.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that fails shall say so where it fails"
+)]
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
@@ -35,6 +44,9 @@ fn config(local: &str, remote: &str, seed: u64) -> CallConfig {
     }
 }
 
+/// Given the sender (true: Alice) and the datagram: is it lost?
+type Loss = Box<dyn FnMut(bool, &[u8]) -> bool>;
+
 /// A network between two calls, and their clock.
 struct Pair {
     now: Instant,
@@ -49,8 +61,7 @@ struct Pair {
     heard: [Vec<i16>; 2],
     frames: i16,
     talking: bool,
-    /// Given the sender (true: Alice) and the datagram: lose it?
-    lose: Box<dyn FnMut(bool, &[u8]) -> bool>,
+    lose: Loss,
 }
 
 impl Pair {
@@ -196,7 +207,7 @@ fn is_sip(octets: &[u8], start: &str) -> bool {
 }
 
 /// Loses the first `count` datagrams that begin with `start`.
-fn lose_first(start: &'static str, mut count: u32) -> Box<dyn FnMut(bool, &[u8]) -> bool> {
+fn lose_first(start: &'static str, mut count: u32) -> Loss {
     Box::new(move |_, octets| {
         let lost = count > 0 && is_sip(octets, start);
         if lost {

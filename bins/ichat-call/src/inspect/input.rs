@@ -24,6 +24,9 @@ pub(super) enum Source {
     Text,
 }
 
+/// What some editors put before UTF-8; no octet of the input.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// An existing path, `-` for standard input, else the text itself.
 pub(super) fn read(input: &str) -> Result<Input, Failure> {
     if input == "-" {
@@ -78,6 +81,7 @@ fn limited(reader: impl Read, what: &str) -> Result<Vec<u8>, Failure> {
                 counted(MAX_INPUT, "octet")
             ),
         )),
+        Ok(_) if octets.starts_with(BYTE_ORDER_MARK) => Ok(octets.split_off(BYTE_ORDER_MARK.len())),
         Ok(_) => Ok(octets),
     }
 }
@@ -96,6 +100,7 @@ mod tests {
         assert_eq!(read("").unwrap().source, Source::Text);
         assert_eq!(read("a\0b").unwrap().source, Source::Text);
         assert!(read(&"x".repeat(100_000)).is_ok());
+        assert_eq!(read("\u{feff}<a/>").unwrap().octets, b"<a/>");
     }
 
     #[test]

@@ -4,7 +4,7 @@ mod record;
 
 pub(super) use record::scope;
 
-use ichat_invitation::ipport::MAX_TEXT_LEN;
+use ichat_invitation::ipport::{MAX_RECORDS, MAX_TEXT_LEN};
 use ichat_invitation::{IpPort, IpPortList};
 
 use super::field::{Document, Field};
@@ -145,12 +145,19 @@ fn tail_of_text(hex: &Hex<'_>) -> Option<Field> {
     Some(Field::new("rest of the text").text(tail).note(note))
 }
 
-/// Why nobody can be called with this list, where that is so.
+/// What an endpoint cannot use of this list.
 fn unusable(octets: &[u8]) -> Option<String> {
-    let error = IpPortList::decode(octets).err()?;
-    Some(format!(
-        "{error}; whoever is sent this list has no one to talk to"
-    ))
+    match IpPortList::decode(octets) {
+        Err(error) => Some(format!(
+            "{error}; whoever is sent this list has no one to talk to"
+        )),
+        Ok(list) => (list.surplus > 0).then(|| {
+            format!(
+                "an endpoint uses {MAX_RECORDS} addresses; {} more are left out",
+                list.surplus
+            )
+        }),
+    }
 }
 
 fn too_long(found: usize) -> String {

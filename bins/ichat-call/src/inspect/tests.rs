@@ -181,6 +181,27 @@ fn a_broken_tail_is_marked_and_the_rest_is_read() {
 }
 
 #[test]
+fn long_lists_are_shown_whole_and_told_to_be_too_long() {
+    let document = read(RECORD.repeat(2000)).unwrap();
+    assert_eq!(document.fields.len(), 2000);
+    assert_eq!(
+        notes(&document),
+        [
+            "an endpoint uses 64 addresses; 1936 more are left out",
+            "longer than an endpoint reads: expected at most 65536 octets of text, found 160000",
+        ]
+    );
+    let many = format!(
+        "<presence><c xmlns='http://jabber.org/protocol/caps' node='apple:ichat:caps' ver='1' ext='{}'/></presence>",
+        "audio ".repeat(70)
+    );
+    assert_eq!(
+        notes(&read(many).unwrap()),
+        ["@ext: 6 more than 64 tokens: not looked at"]
+    );
+}
+
+#[test]
 fn a_guard_tells_when_its_record_was_rewritten() {
     let guard = |base: &str| {
         let text = format!(

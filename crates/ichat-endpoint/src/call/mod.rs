@@ -12,6 +12,7 @@
 //! ```
 
 mod endings;
+mod frames;
 mod negotiation;
 mod silence;
 mod state;
@@ -26,7 +27,7 @@ use ichat_rtp::DatagramKind;
 use ichat_sip::message::Method;
 use ichat_sip::{Config, PeekKind, Route, UserAgent};
 
-use crate::event::{CallNumber, CallStatistics, Direction, Event, Reason, Summary};
+use crate::event::{CallNumber, Event, Reason, Summary};
 use crate::media::MediaSeeds;
 use crate::seed::Seed;
 use crate::sources::Sources;
@@ -362,13 +363,6 @@ impl Call {
         self.drain(now);
     }
 
-    /// Frames that nobody made, because the machine slept: timestamps go on without them.
-    pub fn skip_frames(&mut self, frames: u32) {
-        if let State::Active { media, .. } = &mut self.state {
-            media.skip_frames(frames);
-        }
-    }
-
     /// Takes a SIP message that may be a late one of this call, which is over: a BYE or INVITE
     /// sent again. False when it belongs to another.
     pub fn handle_late_sip(&mut self, now: Instant, route: Route, octets: &[u8]) -> bool {
@@ -401,41 +395,6 @@ impl Call {
             | State::Ended { .. } => {}
         }
         self.drain(now);
-    }
-
-    /// Takes a frame of ours, of 160 samples at 8 kHz, every packet interval.
-    pub fn send_frame(&mut self, now: Instant, frame: &[i16]) {
-        if let State::Active { media, .. } = &mut self.state {
-            if let Some((route, octets)) = media.send_frame(now, frame) {
-                self.outputs.push_back(Output::Transmit { route, octets });
-            }
-            self.report_firsts();
-        }
-    }
-
-    /// The next frame to play, every packet interval; `None` while there is no media.
-    pub fn play_frame(&mut self, now: Instant) -> Option<&[i16]> {
-        match &mut self.state {
-            State::Active { media, .. } => Some(media.play_frame(now)),
-            State::Awaiting { .. }
-            | State::Dialing { .. }
-            | State::Offered { .. }
-            | State::Ending { .. }
-            | State::Ended { .. } => None,
-        }
-    }
-
-    /// The figures now, while there is media.
-    #[must_use]
-    pub fn statistics(&self) -> Option<CallStatistics> {
-        match &self.state {
-            State::Active { media, .. } => Some(media.statistics()),
-            State::Awaiting { .. }
-            | State::Dialing { .. }
-            | State::Offered { .. }
-            | State::Ending { .. }
-            | State::Ended { .. } => None,
-        }
     }
 
     /// What is to be done next.
@@ -475,42 +434,6 @@ impl Call {
             code,
             message,
         });
-    }
-
-    fn report_firsts(&mut self) {
-        let State::Active { media, .. } = &mut self.state else {
-            return;
-        };
-        for direction in media.take_firsts() {
-            self.event(Event::Media {
-                call: self.config.number,
-                direction,
-            });
-        }
-    }
-
-    fn note_first_rtp(&mut self, now: Instant) {
-        let State::Active {
-            media, connected, ..
-        } = &mut self.state
-        else {
-            return;
-        };
-        let firsts = media.take_firsts();
-        let unconnected = connected.is_none();
-        for direction in firsts {
-            if unconnected && direction == Direction::In {
-                // A missing ACK must not end a call that is heard.
-                if let Some(ua) = self.state.user_agent_mut() {
-                    ua.media_arrived();
-                }
-                self.connect(now);
-            }
-            self.event(Event::Media {
-                call: self.config.number,
-                direction,
-            });
-        }
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) enum State {
         /// Holds its INVITE.
         ua: UserAgent,
         /// Its description, and the way it came.
-        offer: Option<(Description, Route)>,
+        offer: Option<Box<(Description, Route)>>,
         /// Until when it may ring.
         deadline: Instant,
     },

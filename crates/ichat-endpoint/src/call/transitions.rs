@@ -102,11 +102,11 @@ impl Call {
 
     /// An INVITE has come.
     fn handle_invite(&mut self, now: Instant, route: Route, from: String, body: &[u8]) {
-        match read_audio(body) {
+        match read_audio(body, route) {
             Ok((description, _)) => match &mut self.state {
                 State::Awaiting { .. } => self.accept(now, &description, route),
                 State::Offered { ua, offer, .. } => {
-                    *offer = Some((description, route));
+                    *offer = Some(Box::new((description, route)));
                     ua.ring(now);
                     let incoming = Event::Incoming {
                         call: self.config.number,
@@ -142,7 +142,7 @@ impl Call {
         let State::Offered { offer, .. } = &mut self.state else {
             return;
         };
-        let Some((description, route)) = offer.take() else {
+        let Some((description, route)) = offer.take().map(|offer| *offer) else {
             return;
         };
         let acceptance = Acceptance::From(self.config.remote_name.clone());
@@ -168,7 +168,7 @@ impl Call {
             sdp::answer_in_our_order
         };
         let answered = choose(description, &local)
-            .and_then(|(body, format)| Ok((body, format, audio_of(description)?)));
+            .and_then(|(body, format)| Ok((body, format, audio_of(description, route)?)));
         let (body, format, audio) = match answered {
             Ok(answered) => answered,
             Err(error) => return self.refuse_description(now, &error),
@@ -198,7 +198,7 @@ impl Call {
             | State::Ending { .. }
             | State::Ended { .. } => return,
         }
-        let answered = read_audio(body).and_then(|(_, audio)| {
+        let answered = read_audio(body, route).and_then(|(_, audio)| {
             let offered = offered_formats(&self.config.codecs);
             let format = audio
                 .formats
@@ -318,7 +318,7 @@ impl Call {
         let formats = vec![format.clone()];
         let name = self.config.local_name.clone();
         let local = local_description("-", &name, route, formats, self.ssrc, self.sdp_version);
-        let answered = read_audio(body)
+        let answered = read_audio(body, route)
             .and_then(|(description, audio)| Ok((sdp::answer(&description, &local)?, audio)));
         let result = match answered {
             Ok(((body, _), audio)) => {
@@ -355,19 +355,19 @@ pub(super) fn failure_reason(cause: &Failure) -> (&'static str, Reason) {
     }
 }
 
-fn audio_of(description: &Description) -> Result<Audio, SdpError> {
+fn audio_of(description: &Description, route: Route) -> Result<Audio, SdpError> {
     let none = SdpError::NoAudio {
         media: description.media_count(),
     };
     description
-        .audio()
+        .audio_or_at(route.remote.ip())
         .filter(|audio| !audio.disabled)
         .ok_or(none)
 }
 
-fn read_audio(body: &[u8]) -> Result<(Description, Audio), SdpError> {
+fn read_audio(body: &[u8], route: Route) -> Result<(Description, Audio), SdpError> {
     let description = Description::parse(body)?;
-    let audio = audio_of(&description)?;
+    let audio = audio_of(&description, route)?;
     Ok((description, audio))
 }
 

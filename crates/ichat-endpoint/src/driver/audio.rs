@@ -80,6 +80,15 @@ impl Audio {
         }
     }
 
+    /// What gave out since the last question: a device that is gone, a full disk.
+    pub(super) fn faults(&mut self) -> Vec<AudioError> {
+        let recorder = self.recorder.as_mut().and_then(Recorder::fault);
+        [self.source.fault(), self.sink.fault(), recorder]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
     /// Completes the files.
     pub(super) fn finish(mut self) -> Result<(), AudioError> {
         let sink = self.sink.finish();

@@ -5,13 +5,17 @@
 //! drained, then it sleeps until the next deadline.
 
 mod audio;
+mod commands;
 mod config;
 mod incoming;
 mod outgoing;
+mod pace;
+mod progress;
 mod stream;
+mod wire;
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use ichat_invitation::{IpPort, encode_hex};
 use ichat_sip::Route;
@@ -22,8 +26,7 @@ use tokio::sync::mpsc;
 
 use crate::addresses::{LocalAddress, usable_addresses};
 use crate::call::{Call, CallConfig, Output};
-use crate::event::{CallNumber, Command, Event, Reason, Summary};
-use crate::media::PACKET_INTERVAL;
+use crate::event::{CallNumber, Command, Event, Reason};
 use crate::pcap::PcapWriter;
 use crate::seed::Seed;
 use crate::sockets::Sockets;
@@ -37,12 +40,6 @@ pub use config::{
 
 /// The largest datagram that is read whole.
 const DATAGRAM_OCTETS: usize = 65_535;
-
-/// A sleeping machine that wakes later than this goes on from now instead of catching up.
-const LONGEST_CATCH_UP: Duration = Duration::from_millis(500);
-
-/// How often figures are told while a call is up.
-const STATS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Runs an endpoint until its task is done.
 ///
@@ -244,7 +241,7 @@ impl Driver {
                     self.handle_datagram(now, route, octets);
                 }
                 Woken::Stanza(Ok(stanza)) => self.handle_stanza(now, &stanza),
-                Woken::Stanza(Err(error)) => self.handle_stream_loss(now, error)?,
+                Woken::Stanza(Err(error)) => self.handle_stream_loss(error)?,
                 Woken::Command(Some(command)) => {
                     if self.handle_command(now, command) {
                         return Ok(self.outcome);
@@ -262,79 +259,6 @@ impl Driver {
         }
     }
 
-    /// The next time at which something is due.
-    fn deadline(&self) -> Instant {
-        let stage = match &self.stage {
-            Stage::Idle | Stage::Calling { .. } | Stage::Glare { .. } | Stage::Asked { .. } => None,
-            Stage::Talking { call, .. } if call.has_media() => {
-                let frames = self.next_frame.min(self.next_stats);
-                Some(call.poll_timeout().map_or(frames, |due| due.min(frames)))
-            }
-            Stage::Talking { call, .. } => call.poll_timeout(),
-        };
-        let session = self.session.as_ref().and_then(Session::poll_timeout);
-        let previous = self.previous.as_ref().and_then(|call| call.poll_timeout());
-        let far = Instant::now() + Duration::from_secs(3600);
-        [stage, session, previous]
-            .into_iter()
-            .flatten()
-            .min()
-            .unwrap_or(far)
-    }
-
-    fn handle_deadline(&mut self, now: Instant) {
-        if let Some(session) = &mut self.session
-            && session.poll_timeout().is_some_and(|due| due <= now)
-        {
-            session.handle_timeout(now);
-        }
-        if let Some(call) = &mut self.previous
-            && call.poll_timeout().is_some_and(|due| due <= now)
-        {
-            call.handle_timeout(now);
-        }
-        match &mut self.stage {
-            Stage::Idle | Stage::Calling { .. } | Stage::Glare { .. } | Stage::Asked { .. } => {}
-            Stage::Talking { call, .. } => {
-                if call.poll_timeout().is_some_and(|due| due <= now) {
-                    call.handle_timeout(now);
-                }
-                self.exchange_frames(now);
-            }
-        }
-    }
-
-    /// Every packet interval a frame each way; late ones are caught up, but a machine that slept
-    /// goes on from now.
-    fn exchange_frames(&mut self, now: Instant) {
-        let Stage::Talking { call, .. } = &mut self.stage else {
-            return;
-        };
-        if !call.has_media() {
-            return;
-        }
-        if now.saturating_duration_since(self.next_frame) > LONGEST_CATCH_UP {
-            let missed = now.saturating_duration_since(self.next_frame).as_millis()
-                / PACKET_INTERVAL.as_millis();
-            call.skip_frames(u32::try_from(missed).unwrap_or(u32::MAX));
-            self.next_frame = now;
-        }
-        while self.next_frame <= now {
-            if let Some(audio) = &mut self.audio {
-                audio.exchange(now, call);
-            }
-            self.next_frame += PACKET_INTERVAL;
-        }
-        if self.next_stats <= now {
-            self.next_stats += STATS_INTERVAL;
-            if let (true, Some(statistics)) = (call.is_connected(), call.statistics()) {
-                let call = call.number();
-                self.tell(Event::Stats { call, statistics });
-            }
-            self.flush_pcap();
-        }
-    }
-
     fn handle_datagram(&mut self, now: Instant, route: Route, octets: &[u8]) {
         self.note_datagram(false, route, octets);
         match &mut self.stage {
@@ -347,52 +271,6 @@ impl Driver {
         }
     }
 
-    /// True when the run is over at once.
-    fn handle_command(&mut self, now: Instant, command: Command) -> bool {
-        match command {
-            Command::Answer => self.answer(now),
-            Command::Decline => self.refuse(now, Reason::Declined),
-            Command::Busy => self.refuse(now, Reason::Busy),
-            Command::Mute(muted) => {
-                if let Some(audio) = &mut self.audio {
-                    audio.muted = muted;
-                }
-            }
-            Command::AllowSubscription { from, allow } => {
-                if let (Some(session), Ok(from)) = (&mut self.session, from.parse()) {
-                    session.allow_subscription(now, &from, allow);
-                }
-            }
-            Command::HangUp => return self.hang_up(now),
-            Command::Leave => {
-                self.leaves = true;
-                return self.hang_up(now);
-            }
-        }
-        false
-    }
-
-    fn hang_up(&mut self, now: Instant) -> bool {
-        self.outcome.interrupted = true;
-        match &mut self.stage {
-            Stage::Idle => return true,
-            Stage::Calling { number, id, .. } => {
-                let (number, id) = (*number, *id);
-                if let Some(session) = &mut self.session {
-                    session.cancel(now, id);
-                }
-                self.end_ringing(number, Reason::Cancelled);
-            }
-            Stage::Glare { number } => {
-                let number = *number;
-                self.end_ringing(number, Reason::Cancelled);
-            }
-            Stage::Asked { .. } => self.refuse_asked(now, Reason::Declined),
-            Stage::Talking { call, .. } => call.hang_up(now),
-        }
-        false
-    }
-
     fn handle_stanza(&mut self, now: Instant, stanza: &Element) {
         self.tap_stanza(false, stanza);
         if let Some(session) = &mut self.session
@@ -402,7 +280,7 @@ impl Driver {
         }
     }
 
-    fn handle_stream_loss(&mut self, now: Instant, error: String) -> Result<(), RunError> {
+    fn handle_stream_loss(&mut self, error: String) -> Result<(), RunError> {
         self.stream = None;
         self.session = None;
         match &self.stage {
@@ -424,7 +302,6 @@ impl Driver {
                 self.warn(Some(number), "server-unreachable", message);
             }
         }
-        let _ = now;
         Ok(())
     }
 
@@ -454,91 +331,6 @@ impl Driver {
                 None => return,
             }
         }
-    }
-
-    fn handle_call_event(&mut self, now: Instant, event: Event) {
-        match &event {
-            Event::Path { .. } => {
-                // Media begins with the path: frames from now on.
-                self.next_frame = now;
-                self.next_stats = now + STATS_INTERVAL;
-            }
-            Event::Connected { .. } => {
-                self.next_stats = now + STATS_INTERVAL;
-                if let Some(audio) = &mut self.audio {
-                    audio.start();
-                }
-                if let (Stage::Talking { id: Some(id), .. }, Some(session)) =
-                    (&self.stage, &mut self.session)
-                {
-                    session.connected(now, *id);
-                }
-            }
-            Event::Incoming {
-                call,
-                from,
-                ask: true,
-                ..
-            } => {
-                let (number, from) = (*call, from.clone());
-                self.tell_sip_incoming(now, number, &from, event);
-                return;
-            }
-            Event::Ended { call, summary } => {
-                let (number, summary) = (*call, *summary);
-                self.finish_call(now, number, summary);
-                return;
-            }
-            Event::Online { .. }
-            | Event::Listening { .. }
-            | Event::Ringing { .. }
-            | Event::Incoming { .. }
-            | Event::Accepted { .. }
-            | Event::Media { .. }
-            | Event::Stats { .. }
-            | Event::Message { .. }
-            | Event::SubscriptionRequest { .. }
-            | Event::Warning { .. }
-            | Event::Error { .. } => {}
-        }
-        self.tell(event);
-    }
-
-    /// A call that had begun is over.
-    fn finish_call(&mut self, now: Instant, number: CallNumber, summary: Summary) {
-        if let Stage::Talking { call, id } = std::mem::replace(&mut self.stage, Stage::Idle) {
-            if let (Some(id), Some(session)) = (id, &mut self.session) {
-                if summary.duration.is_zero() {
-                    // It never was connected: the other side may still wait for an INVITE.
-                    session.cancel(now, id);
-                } else {
-                    session.finished(now, id);
-                }
-            }
-            self.previous = Some(call);
-        }
-        if let Some(audio) = self.audio.take()
-            && let Err(error) = audio.finish()
-        {
-            self.warn(Some(number), error.code(), error.to_string());
-        }
-        self.flush_pcap();
-        self.told_end(number, summary);
-    }
-
-    /// A call is over before there was one.
-    fn end_ringing(&mut self, number: CallNumber, reason: Reason) {
-        self.stage = Stage::Idle;
-        self.told_end(number, Summary::without_media(reason));
-    }
-
-    fn told_end(&mut self, number: CallNumber, summary: Summary) {
-        self.outcome.reason = Some(summary.reason);
-        self.finished_calls += 1;
-        self.tell(Event::Ended {
-            call: number,
-            summary,
-        });
     }
 
     fn take_number(&mut self) -> CallNumber {
@@ -573,64 +365,6 @@ impl Driver {
             .map(|local| IpPort::new(&local.interface, SocketAddr::new(local.address, port)))
             .collect();
         encode_hex(&records)
-    }
-
-    fn send_stanza(&mut self, stanza: Element) {
-        self.tap_stanza(true, &stanza);
-        if let Some(stream) = &self.stream {
-            stream.send(stanza);
-        }
-    }
-
-    fn transmit(&mut self, route: Route, octets: &[u8]) {
-        self.note_datagram(true, route, octets);
-        self.sockets.send(route, octets);
-    }
-
-    fn tap_stanza(&self, sent: bool, stanza: &Element) {
-        if let Some(tap) = &self.config.tap {
-            let tapped = Tapped::Stanza {
-                sent,
-                xml: String::from(stanza),
-            };
-            if tap.send((Instant::now(), tapped)).is_err() {
-                tracing::trace!("nobody watches any more");
-            }
-        }
-    }
-
-    fn note_datagram(&mut self, sent: bool, route: Route, octets: &[u8]) {
-        tracing::trace!(sent, local = %route.local, remote = %route.remote, len = octets.len(), "datagram");
-        if let Some(pcap) = &mut self.pcap {
-            let (source, destination) = if sent {
-                (route.local, route.remote)
-            } else {
-                (route.remote, route.local)
-            };
-            if let Err(error) = pcap.write(SystemTime::now(), source, destination, octets) {
-                self.pcap = None;
-                self.warn(None, "file", format!("the capture ends here: {error}"));
-            }
-        }
-        if let Some(tap) = &self.config.tap {
-            let tapped = Tapped::Datagram {
-                sent,
-                route,
-                octets: octets.to_vec(),
-            };
-            if tap.send((Instant::now(), tapped)).is_err() {
-                tracing::trace!("nobody watches any more");
-            }
-        }
-    }
-
-    fn flush_pcap(&mut self) {
-        if let Some(pcap) = &mut self.pcap
-            && let Err(error) = pcap.flush()
-        {
-            self.pcap = None;
-            self.warn(None, "file", format!("the capture ends here: {error}"));
-        }
     }
 
     fn tell(&self, event: Event) {

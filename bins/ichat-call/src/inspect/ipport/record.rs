@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use ichat_invitation::IpPort;
+use ichat_invitation::ipport::MAX_RECORDS;
 
 use crate::inspect::field::{Field, Grade};
 
@@ -15,6 +16,10 @@ const KNOWN_FLAGS: u32 = 0b111;
 /// 100.64.0.0/10, the first ten bits.
 const SHARED_SPACE: u32 = (100 << 2) | 1;
 
+/// A guard's record is looked for among this many before it and behind it: as many as a list has
+/// that an endpoint uses.
+const NEAR: usize = MAX_RECORDS;
+
 type Octets = [u8; IpPort::LEN];
 
 /// The record `index` of a list.
@@ -26,7 +31,7 @@ pub(super) fn field(records: &[Octets], index: usize) -> Option<Field> {
         .at(base, IpPort::LEN)
         .text(record.address.to_string());
     field = if record.is_guard() {
-        guard(field, records, octets)
+        guard(field, records, index)
     } else {
         address(field, &record, is_mapped(records, index))
     };
@@ -72,20 +77,20 @@ fn is_mapped(records: &[Octets], index: usize) -> bool {
         IpAddr::V4(ip) => Some(ip.is_private()),
         IpAddr::V6(_) => None,
     };
-    let records = records
-        .iter()
-        .map(IpPort::decode)
-        .filter(|record| !record.is_guard());
-    let mut private = records
-        .take(2)
+    let near = records.iter().take(NEAR).map(IpPort::decode);
+    let mut private = near
+        .filter(|record| !record.is_guard())
         .map(|record| is_private(record.address.ip()));
     index == 0 && private.next() == Some(Some(false)) && private.next() == Some(Some(true))
 }
 
 /// A guard, compared with the record that has its name without the `~` and its port
 /// (`docs/protocol/addresses.md`, guards).
-fn guard(field: Field, records: &[Octets], octets: &Octets) -> Field {
+fn guard(field: Field, records: &[Octets], index: usize) -> Field {
     let field = field.graded("C, D");
+    let Some(octets) = records.get(index) else {
+        return field;
+    };
     let inverted: Vec<u8> = part(octets, 20, 16).iter().map(|octet| !octet).collect();
     if part(octets, 20, 16).iter().all(|octet| *octet == 0) {
         return field
@@ -98,7 +103,8 @@ fn guard(field: Field, records: &[Octets], octets: &Octets) -> Field {
         let other = IpPort::decode(other);
         other.interface == name && other.address.port() == guard.address.port()
     };
-    let bases: Vec<_> = records.iter().enumerate().filter(is_base).collect();
+    let near = records.iter().enumerate().skip(index.saturating_sub(NEAR));
+    let bases: Vec<_> = near.take(2 * NEAR).filter(is_base).collect();
     let length = if guard.is_ipv6() { 16 } else { 4 };
     let true_address = inverted_address(&inverted, guard.is_ipv6());
     let same = |length: usize| {

@@ -9,6 +9,9 @@ use crate::inspect::xml::{Attribute, Content, Node};
 /// The namespace of capabilities (XEP-0115).
 const CAPS: &str = "http://jabber.org/protocol/caps";
 
+/// No more tokens of one `ext` are looked at; there are twelve known ones.
+const MAX_TOKENS: usize = 64;
+
 /// A presence.
 pub(super) fn field(presence: &Node) -> Field {
     let caps = presence.elements().find(|child| child.is("c", CAPS));
@@ -129,8 +132,10 @@ fn extensions(found: &Attribute) -> Field {
     let tokens: Vec<ExtToken> = found
         .value
         .split_whitespace()
+        .take(MAX_TOKENS)
         .map(ExtToken::parse)
         .collect();
+    let surplus = found.value.split_whitespace().skip(MAX_TOKENS).count();
     let has = |token| tokens.contains(&token);
     let conference = has(ExtToken::Ice) || has(ExtToken::RecAuth);
     let dialect = if conference {
@@ -141,6 +146,10 @@ fn extensions(found: &Attribute) -> Field {
     attribute(found)
         .means(dialect)
         .graded("C")
+        .note_if(
+            surplus > 0,
+            format!("{surplus} more than {MAX_TOKENS} tokens: not looked at"),
+        )
         .with(tokens.iter().map(token))
 }
 

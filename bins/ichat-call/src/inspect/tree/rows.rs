@@ -41,7 +41,7 @@ impl Row<'_> {
 pub(super) fn flatten<'a>(
     fields: &'a [Field],
     trunk: &mut Vec<bool>,
-    pub(super) is_inner: bool,
+    is_inner: bool,
     rows: &mut Vec<Row<'a>>,
 ) {
     for (index, field) in fields.iter().enumerate() {

@@ -1,0 +1,54 @@
+//! What the user wants.
+
+use std::time::Instant;
+
+use super::{Driver, Stage};
+use crate::event::{Command, Reason};
+
+impl Driver {
+    /// True when the run is over at once.
+    pub(super) fn handle_command(&mut self, now: Instant, command: Command) -> bool {
+        match command {
+            Command::Answer => self.answer(now),
+            Command::Decline => self.refuse(now, Reason::Declined),
+            Command::Busy => self.refuse(now, Reason::Busy),
+            Command::Mute(muted) => {
+                if let Some(audio) = &mut self.audio {
+                    audio.muted = muted;
+                }
+            }
+            Command::AllowSubscription { from, allow } => {
+                if let (Some(session), Ok(from)) = (&mut self.session, from.parse()) {
+                    session.allow_subscription(now, &from, allow);
+                }
+            }
+            Command::HangUp => return self.hang_up(now),
+            Command::Leave => {
+                self.leaves = true;
+                return self.hang_up(now);
+            }
+        }
+        false
+    }
+
+    pub(super) fn hang_up(&mut self, now: Instant) -> bool {
+        self.outcome.interrupted = true;
+        match &mut self.stage {
+            Stage::Idle => return true,
+            Stage::Calling { number, id, .. } => {
+                let (number, id) = (*number, *id);
+                if let Some(session) = &mut self.session {
+                    session.cancel(now, id);
+                }
+                self.end_ringing(number, Reason::Cancelled);
+            }
+            Stage::Glare { number } => {
+                let number = *number;
+                self.end_ringing(number, Reason::Cancelled);
+            }
+            Stage::Asked { .. } => self.refuse_asked(now, Reason::Declined),
+            Stage::Talking { call, .. } => call.hang_up(now),
+        }
+        false
+    }
+}

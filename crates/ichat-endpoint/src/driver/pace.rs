@@ -1,0 +1,112 @@
+//! When things are due: timers, frames, figures.
+
+use std::time::{Duration, Instant};
+
+use ichat_xmpp::Session;
+
+use super::{Driver, Stage};
+use crate::event::Event;
+use crate::media::PACKET_INTERVAL;
+
+/// A sleeping machine that wakes later than this goes on from now instead of catching up.
+const LONGEST_CATCH_UP: Duration = Duration::from_millis(500);
+
+/// How often figures are told while a call is up.
+pub(super) const STATS_INTERVAL: Duration = Duration::from_secs(1);
+
+impl Driver {
+    /// The next time at which something is due.
+    pub(super) fn deadline(&self) -> Instant {
+        let stage = match &self.stage {
+            Stage::Idle | Stage::Calling { .. } | Stage::Glare { .. } | Stage::Asked { .. } => None,
+            Stage::Talking { call, .. } if call.has_media() => {
+                let frames = self.next_frame.min(self.next_stats);
+                Some(call.poll_timeout().map_or(frames, |due| due.min(frames)))
+            }
+            Stage::Talking { call, .. } => call.poll_timeout(),
+        };
+        let session = self.session.as_ref().and_then(Session::poll_timeout);
+        let previous = self.previous.as_ref().and_then(|call| call.poll_timeout());
+        let far = Instant::now() + Duration::from_secs(3600);
+        [stage, session, previous]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(far)
+    }
+
+    pub(super) fn handle_deadline(&mut self, now: Instant) {
+        if let Some(session) = &mut self.session
+            && session.poll_timeout().is_some_and(|due| due <= now)
+        {
+            session.handle_timeout(now);
+        }
+        if let Some(call) = &mut self.previous
+            && call.poll_timeout().is_some_and(|due| due <= now)
+        {
+            call.handle_timeout(now);
+        }
+        match &mut self.stage {
+            Stage::Idle | Stage::Calling { .. } | Stage::Glare { .. } | Stage::Asked { .. } => {}
+            Stage::Talking { call, .. } => {
+                if call.poll_timeout().is_some_and(|due| due <= now) {
+                    call.handle_timeout(now);
+                }
+                self.exchange_frames(now);
+            }
+        }
+    }
+
+    /// Every packet interval a frame each way; late ones are caught up, but a machine that slept
+    /// goes on from now.
+    pub(super) fn exchange_frames(&mut self, now: Instant) {
+        let Stage::Talking { call, .. } = &mut self.stage else {
+            return;
+        };
+        if !call.has_media() {
+            return;
+        }
+        if now.saturating_duration_since(self.next_frame) > LONGEST_CATCH_UP {
+            let missed = now.saturating_duration_since(self.next_frame).as_millis()
+                / PACKET_INTERVAL.as_millis();
+            call.skip_frames(u32::try_from(missed).unwrap_or(u32::MAX));
+            self.next_frame = now;
+        }
+        while self.next_frame <= now {
+            if let Some(audio) = &mut self.audio {
+                audio.exchange(now, call);
+            }
+            self.next_frame += PACKET_INTERVAL;
+        }
+        if self.next_stats <= now {
+            self.next_stats += STATS_INTERVAL;
+            if let (true, Some(statistics)) = (call.is_connected(), call.statistics()) {
+                let call = call.number();
+                self.tell(Event::Stats { call, statistics });
+            }
+            self.tell_faults();
+            self.flush_pcap();
+        }
+    }
+
+    /// A device or a disk that gave out is told; the call goes on without it.
+    fn tell_faults(&mut self) {
+        let call = match &self.stage {
+            Stage::Talking { call, .. } => Some(call.number()),
+            Stage::Idle | Stage::Calling { .. } | Stage::Glare { .. } | Stage::Asked { .. } => None,
+        };
+        let faults = self
+            .audio
+            .as_mut()
+            .map(|audio| audio.faults())
+            .unwrap_or_default();
+        for fault in faults {
+            let (code, message) = (fault.code(), fault.to_string());
+            self.tell(Event::Error {
+                call,
+                code,
+                message,
+            });
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What a call that had begun tells, and how it is put away.
+
+use std::time::Instant;
+
+use super::pace::STATS_INTERVAL;
+use super::{Driver, Stage};
+use crate::event::{CallNumber, Event, Reason, Summary};
+
+impl Driver {
+    pub(super) fn handle_call_event(&mut self, now: Instant, event: Event) {
+        match &event {
+            Event::Path { .. } => {
+                // Media begins with the path: frames from now on.
+                self.next_frame = now;
+                self.next_stats = now + STATS_INTERVAL;
+            }
+            Event::Connected { .. } => {
+                self.next_stats = now + STATS_INTERVAL;
+                if let Some(audio) = &mut self.audio {
+                    audio.start();
+                }
+                if let (Stage::Talking { id: Some(id), .. }, Some(session)) =
+                    (&self.stage, &mut self.session)
+                {
+                    session.connected(now, *id);
+                }
+            }
+            Event::Incoming {
+                call,
+                from,
+                ask: true,
+                ..
+            } => {
+                let (number, from) = (*call, from.clone());
+                self.tell_sip_incoming(now, number, &from, event);
+                return;
+            }
+            Event::Ended { call, summary } => {
+                let (number, summary) = (*call, *summary);
+                self.finish_call(now, number, summary);
+                return;
+            }
+            Event::Online { .. }
+            | Event::Listening { .. }
+            | Event::Ringing { .. }
+            | Event::Incoming { .. }
+            | Event::Accepted { .. }
+            | Event::Media { .. }
+            | Event::Stats { .. }
+            | Event::Message { .. }
+            | Event::SubscriptionRequest { .. }
+            | Event::Warning { .. }
+            | Event::Error { .. } => {}
+        }
+        self.tell(event);
+    }
+
+    /// A call that had begun is over.
+    pub(super) fn finish_call(&mut self, now: Instant, number: CallNumber, summary: Summary) {
+        if let Stage::Talking { call, id } = std::mem::replace(&mut self.stage, Stage::Idle) {
+            if let (Some(id), Some(session)) = (id, &mut self.session) {
+                if summary.duration.is_zero() {
+                    // It never was connected: the other side may still wait for an INVITE.
+                    session.cancel(now, id);
+                } else {
+                    session.finished(now, id);
+                }
+            }
+            self.previous = Some(call);
+        }
+        if let Some(audio) = self.audio.take()
+            && let Err(error) = audio.finish()
+        {
+            self.warn(Some(number), error.code(), error.to_string());
+        }
+        self.flush_pcap();
+        self.told_end(number, summary);
+    }
+
+    /// A call is over before there was one.
+    pub(super) fn end_ringing(&mut self, number: CallNumber, reason: Reason) {
+        self.stage = Stage::Idle;
+        self.told_end(number, Summary::without_media(reason));
+    }
+
+    pub(super) fn told_end(&mut self, number: CallNumber, summary: Summary) {
+        self.outcome.reason = Some(summary.reason);
+        self.finished_calls += 1;
+        self.tell(Event::Ended {
+            call: number,
+            summary,
+        });
+    }
+}

@@ -1,0 +1,68 @@
+//! Octets and stanzas on their way out, and copies of all that passes: capture, tap.
+
+use std::time::{Instant, SystemTime};
+
+use ichat_sip::Route;
+use minidom::Element;
+
+use super::{Driver, Tapped};
+
+impl Driver {
+    pub(super) fn send_stanza(&mut self, stanza: Element) {
+        self.tap_stanza(true, &stanza);
+        if let Some(stream) = &self.stream {
+            stream.send(stanza);
+        }
+    }
+
+    pub(super) fn transmit(&mut self, route: Route, octets: &[u8]) {
+        self.note_datagram(true, route, octets);
+        self.sockets.send(route, octets);
+    }
+
+    pub(super) fn tap_stanza(&self, sent: bool, stanza: &Element) {
+        if let Some(tap) = &self.config.tap {
+            let tapped = Tapped::Stanza {
+                sent,
+                xml: String::from(stanza),
+            };
+            if tap.send((Instant::now(), tapped)).is_err() {
+                tracing::trace!("nobody watches any more");
+            }
+        }
+    }
+
+    pub(super) fn note_datagram(&mut self, sent: bool, route: Route, octets: &[u8]) {
+        tracing::trace!(sent, local = %route.local, remote = %route.remote, len = octets.len(), "datagram");
+        if let Some(pcap) = &mut self.pcap {
+            let (source, destination) = if sent {
+                (route.local, route.remote)
+            } else {
+                (route.remote, route.local)
+            };
+            if let Err(error) = pcap.write(SystemTime::now(), source, destination, octets) {
+                self.pcap = None;
+                self.warn(None, "file", format!("the capture ends here: {error}"));
+            }
+        }
+        if let Some(tap) = &self.config.tap {
+            let tapped = Tapped::Datagram {
+                sent,
+                route,
+                octets: octets.to_vec(),
+            };
+            if tap.send((Instant::now(), tapped)).is_err() {
+                tracing::trace!("nobody watches any more");
+            }
+        }
+    }
+
+    pub(super) fn flush_pcap(&mut self) {
+        if let Some(pcap) = &mut self.pcap
+            && let Err(error) = pcap.flush()
+        {
+            self.pcap = None;
+            self.warn(None, "file", format!("the capture ends here: {error}"));
+        }
+    }
+}
