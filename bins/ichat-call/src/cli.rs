@@ -35,20 +35,20 @@ pub(crate) enum Command {
     Call(CallArgs),
     /// Sign in, show as callable, and wait for calls; without an account, for plain SIP calls
     Answer(AnswerArgs),
-    /// Who is on the roster, online, callable or why not
+    /// Who is on the roster, online, callable or why not (not built yet)
     Contacts(ContactsArgs),
     /// Decode what goes over the wire: address lists, stanzas, SIP, SDP
     Inspect(InspectArgs),
-    /// The reverse of `inspect --json`
+    /// The reverse of `inspect --json` (not built yet)
     Compose(ComposeArgs),
-    /// A SNATMAP server, or a question to one
+    /// A SNATMAP server, or a question to one (not built yet)
     #[command(subcommand)]
     Snatmap(SnatmapCommand),
     /// Audio devices, their rates, the default ones
     Devices(DevicesArgs),
     /// A whole call on this machine: no account, no server, no sound card
     Demo(DemoArgs),
-    /// Check configuration, sign-in, network and audio, and say what to do
+    /// Check configuration, sign-in, network and audio, and say what to do (not built yet)
     Doctor(DoctorArgs),
 }
 
@@ -204,7 +204,7 @@ pub(crate) struct AccountArgs {
     /// Trust the server whose public key (SubjectPublicKeyInfo) has this SHA-256, in hex, and nothing else
     #[arg(long, value_name = "SHA256", value_parser = parse_pin)]
     pub(crate) pin: Option<Pin>,
-    /// Bonjour: no account, no server
+    /// Bonjour: no account, no server (not built yet)
     #[arg(long)]
     pub(crate) lan: bool,
     /// Every stanza into this file, passwords removed
@@ -216,7 +216,7 @@ pub(crate) struct AccountArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Call")]
 pub(crate) struct TalkArgs {
-    /// In which form to ring
+    /// In which form to ring (only legacy is built)
     #[arg(long, value_enum, default_value_t = DialectChoice::Legacy)]
     pub(crate) dialect: DialectChoice,
     /// Local address for media, may be given again [default: all usable ones]
@@ -225,16 +225,17 @@ pub(crate) struct TalkArgs {
     /// UDP port; 0 = any [default: 16402, then lower to 16393, then any]
     #[arg(long, value_name = "N")]
     pub(crate) port: Option<u16>,
-    /// SNATMAP server that tells our mapped address
+    /// SNATMAP server that tells our mapped address (not built yet)
     #[arg(long, value_name = "HOST[:PORT]")]
     pub(crate) snatmap: Option<String>,
-    /// STUN server that tells our mapped address
+    /// STUN server that tells our mapped address (not built yet)
     #[arg(long, value_name = "HOST[:PORT]")]
     pub(crate) stun: Option<String>,
-    /// Relay
+    /// Relay (not built yet)
     #[arg(long, value_name = "URI")]
     pub(crate) turn: Option<String>,
-    /// Prefer this codec, may be given again: pcmu, pcma, gsm, aac-eld, aac-ld, opus
+    /// Prefer this codec, may be given again: pcmu, pcma (gsm, aac-eld, aac-ld and opus are not
+    /// built yet)
     #[arg(long, value_name = "NAME")]
     pub(crate) codec: Vec<String>,
     /// What the peer hears: mic, mic:NAME, FILE.wav, tone:HZ, silence

@@ -33,10 +33,11 @@ pub(crate) fn devices(args: &DevicesArgs, printer: &mut Printer) -> Result<u8, F
         ("Outputs", &found.outputs, "--output speaker:"),
     ] {
         printer.line(&format!("{title} ({option}NAME)"));
-        if devices.is_empty() {
-            printer.line("  none");
+        if devices.iter().all(|device| device.rates_hz.is_empty()) {
+            printer.line("  none that works");
         }
-        for device in devices {
+        // ALSA lists its plugins too; those that open no hardware here have no rates.
+        for device in devices.iter().filter(|device| !device.rates_hz.is_empty()) {
             let star = if device.is_default { "*" } else { " " };
             let rates: Vec<String> = device
                 .rates_hz

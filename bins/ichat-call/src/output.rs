@@ -52,6 +52,10 @@ impl Printer {
 
     /// Prints one event.
     pub(crate) fn print(&mut self, event: &Event) {
+        if self.raw && matches!(event, Event::Incoming { ask: true, .. }) {
+            // The question that follows says it.
+            return;
+        }
         let text = match self.form {
             Form::Json => json::event(event, self.started.elapsed()).to_string(),
             Form::Human => match human::event(event) {

@@ -74,7 +74,12 @@ async fn converse(
             },
             outcome = &mut running => break outcome,
             wish = user.next() => match wish {
-                Wish::Command(command) => user.send(command),
+                Wish::Command(command) => {
+                    if let Command::Mute(muted) = &command {
+                        printer.line(if *muted { "Muted" } else { "No longer muted" });
+                    }
+                    user.send(command);
+                }
                 Wish::Quit => {
                     printer.raw = false;
                     drop(user);

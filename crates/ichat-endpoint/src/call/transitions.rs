@@ -40,7 +40,10 @@ impl Call {
                 ..
             } => {
                 self.note_user_agent(user_agent.as_deref());
-                let from = from.to_string();
+                let from = match from.display_name {
+                    Some(name) => format!("\"{name}\" <{}>", from.uri),
+                    None => from.uri.to_string(),
+                };
                 self.handle_invite(now, route, from, &body);
             }
             SipEvent::Progress { status } => {

@@ -22,7 +22,7 @@ pub struct ConnectConfig {
     /// Its password. It is never printed.
     pub password: SecretString,
     /// The resource to ask for; without one the server chooses. Never `iChat`: the older session of
-    /// a resource is kicked (`docs/protocol/field.md, resource conflict [I]`).
+    /// a resource is kicked (`docs/protocol/field.md, 7 [I]`).
     pub resource: Option<String>,
     /// Connect here and look up no SRV record. The port is 5222 unless given; on 5223 TLS begins at
     /// once. The certificate still has to be the JID's domain's.

@@ -16,7 +16,7 @@ pub(super) const DEPTH_LIMIT: usize = 64;
 /// Elements and pieces of text in one stanza.
 pub(super) const NODE_LIMIT: usize = 16 * 1024;
 
-/// Octets of names, values and text in one stanza. `docs/protocol/field.md, size [tried]` asks for
+/// Octets of names, values and text in one stanza. `docs/protocol/field.md, 10 [tried]` asks for
 /// at least 64 KiB.
 pub(super) const OCTET_LIMIT: usize = 256 * 1024;
 
