@@ -180,10 +180,10 @@ mod tests {
     }
 
     fn talk(cli: Cli) -> (cli::AccountArgs, cli::TalkArgs) {
-        match cli.command {
-            cli::Command::Call(args) => (args.account, args.talk),
-            other => panic!("{other:?}"),
-        }
+        let cli::Command::Call(args) = cli.command else {
+            panic!("{:?} is no call", cli.command)
+        };
+        (args.account, args.talk)
     }
 
     #[test]

@@ -12,9 +12,11 @@ use super::config::{ConnectConfig, Timing};
 use super::connection::{Connection, Login};
 use super::deadline::Deadline;
 use super::error::{ConnectError, Stage};
-use super::login::{Authenticated, broken, set_attribute, unexpected};
+use super::establish::{broken, unexpected};
+use super::login::Authenticated;
 use super::server::Server;
 use super::stream_error::{StreamError, remark};
+use super::xml::set_attribute;
 
 /// The session of RFC 3921 §3, which some servers still ask for.
 const SESSION: &str = "urn:ietf:params:xml:ns:xmpp-session";

@@ -32,6 +32,7 @@ mod connection;
 mod deadline;
 mod element;
 mod error;
+mod establish;
 mod faults;
 mod guard;
 pub mod link_local;
@@ -80,8 +81,33 @@ pub async fn connect_with(
             jid: config.jid.to_string(),
         });
     }
-    let established = login::establish(&config, Deadline::after(timing.connect)).await?;
+    let established = establish::establish(&config, Deadline::after(timing.connect)).await?;
     let deadline = Deadline::after(timing.sign_in);
     let authenticated = login::authenticate(&config, established, deadline).await?;
     bind::bind(&config, authenticated, timing, deadline).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assert_send<T: Send>(value: T) -> T {
+        value
+    }
+
+    #[tokio::test]
+    async fn connections_and_the_way_to_them_can_live_in_a_task_of_their_own() {
+        let jid = crate::BareJid::new("im.test").unwrap();
+        let error = assert_send(connect(ConnectConfig::new(jid, "x")))
+            .await
+            .unwrap_err();
+        assert_eq!(error.code(), "auth-failed");
+        fn task(connection: Connection) {
+            drop(assert_send(async move {
+                let mut connection = connection;
+                connection.recv().await
+            }));
+        }
+        let _: fn(Connection) = task;
+    }
 }

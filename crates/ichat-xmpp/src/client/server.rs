@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use futures::{Sink, Stream};
 use minidom::Element;
-use rxml::Namespace;
 use tokio_xmpp::xmlstream::{ReadError, StreamHeader, Timeouts, XmlStream, initiate_stream};
 use xmpp_parsers::ns::{JABBER_CLIENT, PING, STREAM};
 
@@ -17,6 +16,7 @@ use super::element::Bounded;
 use super::stream_error::{StreamError, StreamFault};
 use super::trace::{Direction, Trace};
 use super::wire::Io;
+use super::xml::set_attribute;
 
 /// A stream to a server.
 pub(super) struct Server {
@@ -70,9 +70,7 @@ impl Server {
             ("id", &self.ping_id()),
             ("to", self.domain.as_str()),
         ] {
-            if let Ok(name) = name.try_into() {
-                ping.set_attr(Namespace::NONE, name, value);
-            }
+            set_attribute(&mut ping, name, value);
         }
         ping.append_child(Element::bare("ping", PING));
         self.queue(&ping)
@@ -254,8 +252,8 @@ mod tests {
                 let ping: Element = peer.next().await.unwrap().unwrap();
                 let mut answer = Element::bare("iq", JABBER_CLIENT);
                 let kind = if round % 2 == 0 { "result" } else { "error" };
-                answer.set_attr(Namespace::NONE, "type".try_into().unwrap(), kind);
-                answer.set_attr(Namespace::NONE, "id".try_into().unwrap(), ping.attr("id"));
+                set_attribute(&mut answer, "type", kind);
+                set_attribute(&mut answer, "id", ping.attr("id").unwrap());
                 peer.send(&answer).await.unwrap();
             }
             peer.send(&Element::bare("message", JABBER_CLIENT))

@@ -2,6 +2,7 @@
 
 use minidom::{Element, Node};
 use rxml::Encoder;
+use rxml::Namespace;
 use rxml::bytes::BytesMut;
 use rxml::writer::SimpleNamespaces;
 use xmpp_parsers::ns::SASL;
@@ -30,6 +31,13 @@ pub(super) fn encode(
         encoder.encode_into_bytes(item?.as_rxml_item(), octets)?;
     }
     Ok(())
+}
+
+/// Sets an attribute that is in no namespace.
+pub(super) fn set_attribute(element: &mut Element, name: &str, value: &str) {
+    if let Ok(name) = name.try_into() {
+        element.set_attr(Namespace::NONE, name, value);
+    }
 }
 
 /// The element's XML on one line and without secrets.
