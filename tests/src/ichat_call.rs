@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::binary;
 use crate::finished::status_of;
+use crate::netns::Host;
 pub use crate::finished::{Direction, Finished, text};
 use crate::process::{Process, shell_status};
 use crate::prosody::{Account, Security};
@@ -25,6 +26,7 @@ pub struct Invocation {
     password: Option<String>,
     environment: Vec<(&'static str, PathBuf)>,
     deaf_after: Option<&'static str>,
+    host: Option<Host>,
     scratch: Scratch,
 }
 
@@ -39,6 +41,17 @@ pub fn answer() -> Invocation {
     talk(&["answer"])
 }
 
+/// `ichat-call call PEER --lan` on this host of a network, announced as `name`.
+pub fn lan_call(host: &Host, name: &str, peer: &str) -> Invocation {
+    call(peer).on_lan(host, name)
+}
+
+/// `ichat-call answer --lan` on this host of a network, announced as `name`. What to answer is
+/// not said yet.
+pub fn lan_answer(host: &Host, name: &str) -> Invocation {
+    answer().on_lan(host, name)
+}
+
 /// Any command line, nothing added.
 pub fn run(words: &[&str]) -> Invocation {
     Invocation {
@@ -47,6 +60,7 @@ pub fn run(words: &[&str]) -> Invocation {
         password: None,
         environment: Vec::new(),
         deaf_after: None,
+        host: None,
         scratch: Scratch::new("ichat-call"),
     }
 }
@@ -73,6 +87,20 @@ impl Invocation {
             Security::Plain => this.set("--tls", "off"),
             Security::StartTls | Security::DirectTls => this,
         }
+    }
+
+    /// Runs there.
+    #[must_use]
+    pub fn on(mut self, host: &Host) -> Self {
+        self.host = Some(host.clone());
+        self
+    }
+
+    /// Runs there, among its neighbours, announced as `name`.
+    #[must_use]
+    pub fn on_lan(self, host: &Host, name: &str) -> Self {
+        let this = self.unset("--bind").flag("--lan");
+        this.set("--name", name).on(host)
     }
 
     /// Another password than the account's.
@@ -169,7 +197,11 @@ impl Invocation {
 
     /// Starts it.
     pub fn spawn(self) -> IchatCall {
-        let mut command = Command::new(binary::ichat_call());
+        let program = binary::ichat_call();
+        let mut command = match &self.host {
+            Some(host) => host.command(program),
+            None => Command::new(program),
+        };
         command.args(&self.words);
         let mut is_json = false;
         for (name, value) in &self.options {

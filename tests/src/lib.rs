@@ -19,12 +19,13 @@
 //! ```
 //!
 //! What a scenario needs and does not find is skipped with a line on standard error, and is a
-//! failure where the variable `CI` is set: see [`requires!`].
+//! failure where the variable `CI` is set: see [`requires!`] and [`requires_network!`].
 
 pub mod baresip;
 pub mod binary;
 pub mod finished;
 pub mod ichat_call;
+pub mod netns;
 pub mod pcap;
 pub mod ports;
 pub mod process;

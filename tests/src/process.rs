@@ -57,6 +57,11 @@ impl Process {
         self.started
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// All events so far.
     pub fn events(&self) -> Vec<Value> {
         self.transcript.events()

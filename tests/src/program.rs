@@ -47,6 +47,7 @@ pub fn is_there(name: &str) -> bool {
     false
 }
 
-fn is_ci() -> bool {
+/// Nothing may be skipped.
+pub(crate) fn is_ci() -> bool {
     std::env::var_os("CI").is_some_and(|value| !value.is_empty())
 }

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::netns::Host;
 use crate::ports::{self, LOOPBACK};
 use crate::scratch::Scratch;
 use crate::seconds;
@@ -23,6 +24,7 @@ pub struct Prosody {
     server: Server,
     address: SocketAddr,
     security: Security,
+    host: Option<Host>,
 }
 
 /// How a server lets clients in.
@@ -60,24 +62,30 @@ impl Prosody {
     /// The server that all scenarios of a test program share, without TLS. It ends with the program.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Prosody> = OnceLock::new();
-        SHARED.get_or_init(|| Self::start(Security::Plain, None))
+        SHARED.get_or_init(|| Self::start(Security::Plain, None, None))
     }
 
     /// A server of one's own, without TLS, to be ended in mid-scenario.
     pub fn own() -> Self {
-        Self::start(Security::Plain, None)
+        Self::start(Security::Plain, None, None)
+    }
+
+    /// A server of one's own on the loopback interface of this host of a network, without TLS.
+    pub fn on(host: &Host) -> Self {
+        Self::start(Security::Plain, None, Some(host))
     }
 
     /// A server with a certificate for [`DOMAIN`] from this authority.
     pub fn with_tls(security: Security, authority: &Authority) -> Self {
-        Self::start(security, Some(authority))
+        Self::start(security, Some(authority), None)
     }
 
-    fn start(security: Security, authority: Option<&Authority>) -> Self {
+    fn start(security: Security, authority: Option<&Authority>, host: Option<&Host>) -> Self {
         let mut problem = String::new();
         for _ in 0..5 {
             let address = match security {
                 Security::DirectTls => own_address(5223),
+                _ if host.is_some() => SocketAddr::new(LOOPBACK, 5222),
                 Security::Plain | Security::StartTls => {
                     SocketAddr::new(LOOPBACK, ports::free_tcp())
                 }
@@ -88,11 +96,14 @@ impl Prosody {
             std::fs::create_dir_all(scratch.join("data/im%2etest/accounts")).expect("scratch");
             std::fs::create_dir_all(scratch.join("data/im%2etest/roster")).expect("scratch");
             let config = config.to_string_lossy().into_owned();
-            let server = Server::start(scratch, &["prosody", "--config", &config, "-F"]);
+            let mut command: Vec<&str> = host.iter().flat_map(|host| host.prefix()).collect();
+            command.extend(["prosody", "--config", &config, "-F"]);
+            let server = Server::start(scratch, &command);
             let this = Self {
                 server,
                 address,
                 security,
+                host: host.cloned(),
             };
             // Another program may have taken the port in the meantime: then try again.
             match this.wait_ready(seconds(15)) {
@@ -104,6 +115,10 @@ impl Prosody {
     }
 
     fn wait_ready(&self, limit: Duration) -> Result<(), String> {
+        if let Some(host) = &self.host {
+            let there = host.listens(self.address.port(), limit);
+            return there.then_some(()).ok_or_else(|| "nobody listens".into());
+        }
         let deadline = Instant::now() + limit;
         loop {
             let answer = match self.security {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::netns::Host;
 use crate::process::{Process, shell_status};
 use crate::prosody::Account;
 use crate::scratch::Scratch;
@@ -17,6 +18,7 @@ use crate::{SOON, binary, seconds};
 #[derive(Debug)]
 pub struct Invocation {
     arguments: Vec<OsString>,
+    host: Option<Host>,
     scratch: Scratch,
 }
 
@@ -45,6 +47,22 @@ pub fn sip_answer() -> Invocation {
     new(&["sip-answer"])
 }
 
+/// Announces itself as `name` on the network of this host, answers.
+pub fn lan_answer(host: &Host, name: &str) -> Invocation {
+    new(&["lan-answer"]).set("--name", name).on(host)
+}
+
+/// The same, and rings whoever is announced as `peer`, or has that user part.
+pub fn lan_call(host: &Host, name: &str, peer: &str) -> Invocation {
+    new(&["lan-call", peer]).set("--name", name).on(host)
+}
+
+/// Announces so many neighbours that do not exist, each with an oversized record.
+pub fn lan_flood(host: &Host, count: u32) -> Invocation {
+    let address = host.ipv4().to_string();
+    new(&["lan-flood", &address, &count.to_string()]).on(host)
+}
+
 fn with_account(mode: &str, account: &Account, resource: &str) -> Invocation {
     new(&[mode])
         .set("--xmpp", account.server.to_string())
@@ -55,6 +73,7 @@ fn with_account(mode: &str, account: &Account, resource: &str) -> Invocation {
 fn new(words: &[&str]) -> Invocation {
     Invocation {
         arguments: words.iter().map(OsString::from).collect(),
+        host: None,
         scratch: Scratch::new("ichat-standin"),
     }
 }
@@ -83,6 +102,13 @@ impl Invocation {
         self
     }
 
+    /// Runs there.
+    #[must_use]
+    pub fn on(mut self, host: &Host) -> Self {
+        self.host = Some(host.clone());
+        self
+    }
+
     /// Says these µ-law octets, then silence.
     #[must_use]
     pub fn says(self, octets: &[u8]) -> Self {
@@ -106,7 +132,11 @@ impl Invocation {
 
     /// Starts it.
     pub fn spawn(self) -> Standin {
-        let mut command = Command::new(binary::ichat_standin());
+        let program = binary::ichat_standin();
+        let mut command = match &self.host {
+            Some(host) => host.command(program),
+            None => Command::new(program),
+        };
         command.args(&self.arguments).env("RUST_BACKTRACE", "1");
         let name = format!("ichat-standin {}", self.arguments[0].to_string_lossy());
         Standin {
@@ -152,6 +182,17 @@ impl Standin {
     /// The URI to call it at.
     pub fn uri(&self) -> String {
         format!("sip:user@{}", self.address())
+    }
+
+    /// Waits until it has ended well, without a verdict.
+    ///
+    /// # Panics
+    /// With the transcript, if it does not.
+    pub fn exits(mut self, limit: Duration) {
+        let status = shell_status(self.process.exit(limit));
+        if status != 0 {
+            self.process.fail(&format!("status {status}"));
+        }
     }
 
     /// Waits for its end and its verdict.

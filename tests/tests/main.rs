@@ -8,6 +8,8 @@ mod demo;
 mod devices;
 mod harness;
 mod inspect;
+mod lan;
+mod lan_losses;
 mod long_calls;
 mod presence;
 mod recordings;

@@ -35,7 +35,7 @@ pub(crate) enum Command {
     Call(CallArgs),
     /// Sign in, show as callable, and wait for calls; without an account, for plain SIP calls
     Answer(AnswerArgs),
-    /// Who is on the roster, online, callable or why not (not built yet)
+    /// Who is on the roster (or the local network), online, callable or why not
     Contacts(ContactsArgs),
     /// Decode what goes over the wire: address lists, stanzas, SIP, SDP
     Inspect(InspectArgs),
@@ -70,7 +70,8 @@ impl Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct CallArgs {
-    /// A JID (mac@example.org, with or without resource), or sip:user@host:port
+    /// A JID (mac@example.org, with or without resource), sip:user@host:port, or with --lan a
+    /// name on the local network (its part before the @ will do) or an address
     pub(crate) peer: String,
     #[command(flatten)]
     pub(crate) account: AccountArgs,
@@ -204,9 +205,12 @@ pub(crate) struct AccountArgs {
     /// Trust the server whose public key (SubjectPublicKeyInfo) has this SHA-256, in hex, and nothing else
     #[arg(long, value_name = "SHA256", value_parser = parse_pin)]
     pub(crate) pin: Option<Pin>,
-    /// Bonjour: no account, no server (not built yet)
+    /// Bonjour: call and be called on the local network, without account and server
     #[arg(long)]
     pub(crate) lan: bool,
+    /// Our name on the local network [default: the login name @ this machine's name]
+    #[arg(long, value_name = "USER@MACHINE", requires = "lan")]
+    pub(crate) name: Option<String>,
     /// Every stanza into this file, passwords removed
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,

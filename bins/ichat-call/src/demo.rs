@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use ichat_audio::{SinkSpec, SourceSpec};
 use ichat_endpoint::{
-    Allowed, AnswerMode, EndpointConfig, Event, Outcome, RunError, Signalling, Tapped, Target,
-    Task, run,
+    Allowed, AnswerMode, EndpointConfig, Event, LinkLocal, Outcome, RunError, Signalling, Tapped,
+    Target, Task, run,
 };
 use ichat_xmpp::client::link_local;
 use ichat_xmpp::{FullJid, Jid};
@@ -103,17 +103,24 @@ async fn streams() -> Result<(Signalling, Signalling), Failure> {
     let (callee, caller) = tokio::try_join!(accept, connect)?;
     let (to_bob, to_alice) = (bob.to_bare().into(), alice.to_bare().into());
     Ok((
-        Signalling::LinkLocal {
+        over(LinkLocal {
             connection: Box::new(caller),
             jid: alice,
             peer: to_bob,
-        },
-        Signalling::LinkLocal {
+        }),
+        over(LinkLocal {
             connection: Box::new(callee),
             jid: bob,
             peer: to_alice,
-        },
+        }),
     ))
+}
+
+fn over(link: LinkLocal) -> Signalling {
+    Signalling {
+        link: Some(link),
+        ..Signalling::default()
+    }
 }
 
 fn config(input: SourceSpec, output: SinkSpec, duration: Option<Duration>) -> EndpointConfig {

@@ -2,6 +2,7 @@
 
 mod cli;
 mod config;
+mod contacts;
 mod demo;
 mod devices;
 mod failure;
@@ -68,7 +69,7 @@ async fn dispatch(cli: Cli, printer: &mut Printer) -> Result<u8, Failure> {
         Command::Demo(args) => demo::demo(args, printer).await,
         Command::Devices(args) => devices::devices(&args, printer),
         Command::Inspect(args) => inspect::inspect(&args, printer),
-        Command::Contacts(_) => Err(Failure::not_yet("contacts")),
+        Command::Contacts(args) => contacts::contacts(args, printer).await,
         Command::Compose(_) => Err(Failure::not_yet("compose")),
         Command::Snatmap(_) => Err(Failure::not_yet("snatmap")),
         Command::Doctor(_) => Err(Failure::not_yet("doctor")),

@@ -15,33 +15,31 @@ use ichat_endpoint::Target;
 
 /// `ichat-call call PEER`.
 pub(crate) async fn call(args: CallArgs, printer: &mut Printer) -> Result<u8, Failure> {
-    if args.account.lan {
-        return Err(Failure::not_yet("--lan"));
-    }
-    let target = target(&args.peer)?;
+    let target = target(&args.peer, args.account.lan)?;
     let config = endpoint_config(&args.talk)?;
     let signalling = match &target {
-        Target::Jid(_) => signalling(&args.account)?,
-        Target::Sip { .. } => Signalling::None,
+        Target::Jid(_) => signalling(&args.account, &args.talk.bind, true)?,
+        // A call on the local network needs no account, whatever the configuration says.
+        Target::Neighbour(_) => Signalling {
+            server: None,
+            ..signalling(&args.account, &args.talk.bind, false)?
+        },
+        Target::Sip { .. } => Signalling::default(),
     };
     converse(config, signalling, Task::Call(target), printer).await
 }
 
 /// `ichat-call answer`.
 pub(crate) async fn answer(args: AnswerArgs, printer: &mut Printer) -> Result<u8, Failure> {
-    if args.account.lan {
-        return Err(Failure::not_yet("--lan"));
-    }
     let config = endpoint_config(&args.talk)?;
     if config.answer == AnswerMode::Ask && !std::io::stdin().is_terminal() {
         return Err(Failure::usage(
             "nobody can be asked without a terminal: give --auto, --decline or --busy",
         ));
     }
-    let (signalling, sip) = match &args.account.jid {
-        Some(_) => (signalling(&args.account)?, args.sip),
-        None => (Signalling::None, true),
-    };
+    let has_xmpp = args.account.jid.is_some() || args.account.lan;
+    let signalling = signalling(&args.account, &args.talk.bind, false)?;
+    let sip = args.sip || !has_xmpp;
     let task = Task::Answer {
         once: args.once,
         sip,

@@ -1,17 +1,24 @@
 //! From options to what an endpoint wants.
 
 use std::io::IsTerminal;
+use std::net::IpAddr;
 use std::path::Path;
 
 use ichat_audio::{CodecName, CodecNameError, SinkSpec, SourceSpec, distinct_files};
+use ichat_endpoint::lan_presence;
 use ichat_endpoint::seed::Seed;
 use ichat_endpoint::{Allowed, AnswerMode, EndpointConfig, PortChoice, Signalling, Target};
+use ichat_xmpp::client::lan::LanConfig;
 use ichat_xmpp::client::{ConnectConfig, TlsMode, Trace, Trust};
-use ichat_xmpp::{AcceptPolicy, BareJid, Jid};
+use ichat_xmpp::{AcceptPolicy, BareJid, CAPS_VERSION, Caps, CapsNode, Dialect, Jid};
 use secrecy::SecretString;
 
 use crate::cli::{AcceptChoice, AccountArgs, DialectChoice, TalkArgs, TlsChoice};
 use crate::failure::Failure;
+
+/// The TCP port that iChat listens on, on the local network
+/// (docs/protocol/xmpp.md, without a server [P]).
+const LAN_PORT: u16 = 5298;
 
 /// SIP's default port (RFC 3261 §19.1.2).
 const SIP_PORT: u16 = 5060;
@@ -136,10 +143,10 @@ fn allowed(who: &str) -> Result<Allowed, Failure> {
 }
 
 /// The account and how to reach its server.
-pub(crate) fn signalling(account: &AccountArgs) -> Result<Signalling, Failure> {
-    if account.lan {
-        return Err(Failure::not_yet("--lan"));
-    }
+pub(crate) fn server(
+    account: &AccountArgs,
+    trace: Option<Trace>,
+) -> Result<Box<ConnectConfig>, Failure> {
     let Some(jid) = &account.jid else {
         return Err(Failure::usage(
             "no account: give --jid me@example.org, set ICHAT_CALL_JID, or put jid = \"…\" into the configuration file",
@@ -167,16 +174,7 @@ pub(crate) fn signalling(account: &AccountArgs) -> Result<Signalling, Failure> {
         (None, Some(pin)) => Trust::Pin(pin.0),
         (None, None) => Trust::System,
     };
-    let trace = match &account.trace {
-        Some(path) => Some(Trace::create(path).map_err(|error| {
-            Failure::usage(format!(
-                "cannot write the trace {}: {error}",
-                path.display()
-            ))
-        })?),
-        None => None,
-    };
-    Ok(Signalling::Server(Box::new(ConnectConfig {
+    Ok(Box::new(ConnectConfig {
         jid: given.to_bare(),
         password: password(account, jid)?,
         resource: Some(resource),
@@ -188,7 +186,88 @@ pub(crate) fn signalling(account: &AccountArgs) -> Result<Signalling, Failure> {
         insecure: account.insecure,
         trust,
         trace,
-    })))
+    }))
+}
+
+/// How calls are signalled: through the server when there is an account (or `needs_account`), and
+/// on the local network with `--lan`.
+pub(crate) fn signalling(
+    account: &AccountArgs,
+    bind: &[IpAddr],
+    needs_account: bool,
+) -> Result<Signalling, Failure> {
+    let trace = match &account.trace {
+        Some(path) => Some(Trace::create(path).map_err(|error| {
+            Failure::usage(format!(
+                "cannot write the trace {}: {error}",
+                path.display()
+            ))
+        })?),
+        None => None,
+    };
+    let server = if needs_account || account.jid.is_some() {
+        Some(server(account, trace.clone())?)
+    } else {
+        None
+    };
+    let lan = if account.lan {
+        Some(lan(account, bind, trace)?)
+    } else {
+        None
+    };
+    Ok(Signalling {
+        server,
+        link: None,
+        lan,
+    })
+}
+
+/// What we announce on the local network, and where we listen.
+fn lan(account: &AccountArgs, bind: &[IpAddr], trace: Option<Trace>) -> Result<LanConfig, Failure> {
+    let (user, host) = match &account.name {
+        Some(name) => match name.split_once('@') {
+            Some((user, host)) if !user.is_empty() && !host.is_empty() => {
+                (user.to_owned(), host.to_owned())
+            }
+            _ => {
+                return Err(Failure::usage(format!(
+                    "--name {name}: expected USER@MACHINE"
+                )));
+            }
+        },
+        None => (login_name(), machine_name()),
+    };
+    let caps = Caps {
+        node: CapsNode::IChat,
+        version: CAPS_VERSION.into(),
+        tokens: Dialect::Legacy.tokens(),
+    };
+    let presence = lan_presence(Some(user.clone()), caps);
+    Ok(LanConfig {
+        user,
+        host,
+        presence,
+        bind: bind.to_vec(),
+        port: LAN_PORT,
+        trace,
+    })
+}
+
+fn login_name() -> String {
+    ["USER", "LOGNAME", "USERNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+        .unwrap_or_else(|| "user".into())
+}
+
+/// The machine's name without its domain.
+fn machine_name() -> String {
+    let name = gethostname::gethostname().to_string_lossy().into_owned();
+    name.split('.')
+        .next()
+        .filter(|name| !name.is_empty())
+        .unwrap_or("this-machine")
+        .to_owned()
 }
 
 fn password(account: &AccountArgs, jid: &str) -> Result<SecretString, Failure> {
@@ -267,7 +346,15 @@ fn host_and_port(text: &str) -> Result<(String, Option<u16>), Failure> {
 }
 
 /// Whom `call` calls.
-pub(crate) fn target(peer: &str) -> Result<Target, Failure> {
+pub(crate) fn target(peer: &str, lan: bool) -> Result<Target, Failure> {
+    if lan && !peer.starts_with("sip:") {
+        if peer.trim().is_empty() {
+            return Err(Failure::usage(
+                "expected a name on the local network, found none",
+            ));
+        }
+        return Ok(Target::Neighbour(peer.to_owned()));
+    }
     let Some(rest) = peer.strip_prefix("sip:") else {
         let jid = Jid::new(peer)
             .map_err(|error| Failure::usage(format!("{peer}: not a JID: {error}")))?;
@@ -303,9 +390,12 @@ mod tests {
 
     #[test]
     fn peers_are_jids_or_sip_uris() {
-        assert!(matches!(target("mac@example.org"), Ok(Target::Jid(_))));
         assert!(matches!(
-            target("mac@example.org/iChat"),
+            target("mac@example.org", false),
+            Ok(Target::Jid(_))
+        ));
+        assert!(matches!(
+            target("mac@example.org/iChat", false),
             Ok(Target::Jid(_))
         ));
         let sip = |user: &str, host: &str, port| Target::Sip {
@@ -314,15 +404,15 @@ mod tests {
             port,
         };
         assert_eq!(
-            target("sip:bob@127.0.0.1:5090").unwrap(),
+            target("sip:bob@127.0.0.1:5090", false).unwrap(),
             sip("bob", "127.0.0.1", 5090)
         );
         assert_eq!(
-            target("sip:127.0.0.1").unwrap(),
+            target("sip:127.0.0.1", false).unwrap(),
             sip("user", "127.0.0.1", 5060)
         );
         assert_eq!(
-            target("sip:bob@[::1]:5090;transport=udp").unwrap(),
+            target("sip:bob@[::1]:5090;transport=udp", false).unwrap(),
             sip("bob", "::1", 5090)
         );
         for bad in [
@@ -334,7 +424,7 @@ mod tests {
             "sip:a b@c",
             "@example.org",
         ] {
-            assert_eq!(target(bad).unwrap_err().status, 2, "{bad}");
+            assert_eq!(target(bad, false).unwrap_err().status, 2, "{bad}");
         }
     }
 

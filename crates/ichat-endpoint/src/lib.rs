@@ -11,8 +11,8 @@ pub mod sockets;
 pub mod sources;
 
 pub use driver::{
-    Allowed, AnswerMode, EndpointConfig, Outcome, RunError, Signalling, Tap, Tapped, Target, Task,
-    run,
+    Allowed, AnswerMode, EndpointConfig, LinkLocal, Outcome, Person, Reach, RunError, Signalling,
+    Tap, Tapped, Target, Task, lan_presence, run, survey,
 };
 pub use event::{
     Acceptance, CallNumber, CallStatistics, Candidate, Command, Dialect, Direction, Event, Reason,

@@ -6,6 +6,7 @@ pub mod client;
 pub mod contacts;
 pub mod disco;
 mod fault;
+pub mod lan;
 mod message;
 pub mod ns;
 mod presence;
@@ -18,6 +19,7 @@ pub use caps::{Caps, CapsNode, Dialect, ExtToken};
 pub use contacts::{Contact, ResourceInfo};
 pub use disco::Software;
 pub use fault::StanzaFault;
+pub use lan::{LanAvailability, LanPresence, VcLetters};
 pub use presence::{Availability, Show};
 pub use roster::Subscription;
 pub use session::{

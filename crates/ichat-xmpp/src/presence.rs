@@ -117,14 +117,14 @@ impl IncomingPresence {
     }
 }
 
-/// Our presence, to everyone or to one: priority 0, so that waiting messages arrive
-/// (docs/protocol/xmpp.md, ringing \[G\]).
-pub(crate) fn available(to: Option<&Jid>, caps: &Caps) -> Element {
+/// Our presence, to everyone or to one: with a priority of 0 or more, so that waiting messages
+/// arrive (docs/protocol/xmpp.md, ringing \[G\]).
+pub(crate) fn available(to: Option<&Jid>, priority: i8, caps: &Caps) -> Element {
     Element::builder("presence", standard::JABBER_CLIENT)
         .attr(xml_ncname!("to").to_owned(), to.map(Jid::to_string))
         .append(
             Element::builder("priority", standard::JABBER_CLIENT)
-                .append("0")
+                .append(priority.to_string())
                 .build(),
         )
         .append(caps.to_element())

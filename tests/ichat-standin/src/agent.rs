@@ -54,11 +54,21 @@ pub(crate) enum AgentEvent {
     MoreAddresses(Vec<SocketAddr>),
     /// No SIP part comes, or it is over.
     Over(Ending),
+    /// Without a server: these tokens are to be announced.
+    Announce(String),
     /// A line of output.
     Told(&'static str, Value),
 }
 
-/// One signed-in account.
+/// A stanza to send.
+#[derive(Debug)]
+pub(crate) struct Post {
+    /// Whom it is for; empty: the server.
+    pub(crate) to: String,
+    pub(crate) text: String,
+}
+
+/// One signed-in account, or one neighbour among others.
 #[derive(Debug)]
 pub(crate) struct Agent {
     pub(crate) options: Rc<Options>,
@@ -70,18 +80,21 @@ pub(crate) struct Agent {
     pub(crate) pending: BTreeMap<String, Pending>,
     pub(crate) events: VecDeque<AgentEvent>,
     /// Stanzas to send.
-    pub(crate) outbox: Vec<String>,
+    pub(crate) outbox: Vec<Post>,
+    /// Whom we call; without a server an announced name, once it is seen.
+    pub(crate) target: String,
     /// Whose request we accepted.
     pub(crate) answered: Option<String>,
     roster: BTreeMap<String, String>,
     asked: BTreeSet<String>,
     greeted: bool,
     busy: bool,
-    avavail_at: Option<Instant>,
+    pub(crate) avavail_at: Option<Instant>,
 }
 
 impl Agent {
-    /// Asks for the roster, and sends nothing else before it has come.
+    /// Asks for the roster, and sends nothing else before it has come. Without a server it waits
+    /// to be told that its announcement is out.
     pub(crate) fn new(
         now: Instant,
         options: Rc<Options>,
@@ -91,6 +104,7 @@ impl Agent {
     ) -> Self {
         let mut agent = Self {
             ring: Ring::Idle { since: now },
+            target: options.peer.clone(),
             options,
             jid,
             own,
@@ -106,24 +120,49 @@ impl Agent {
             busy: false,
             avavail_at: None,
         };
-        agent.iq(
-            "get",
-            "",
-            &format!("<query xmlns='{ROSTER}'/>"),
-            Pending::Roster,
-        );
+        if !agent.is_lan() {
+            let query = format!("<query xmlns='{ROSTER}'/>");
+            agent.iq("get", "", &query, Pending::Roster);
+        }
         agent
+    }
+
+    /// There is no server.
+    pub(crate) fn is_lan(&self) -> bool {
+        self.options.mode.is_lan()
+    }
+
+    /// The addresses of a stanza: without a server both ends, else the other one.
+    pub(crate) fn addresses(&self, to: &str) -> String {
+        let mut text = match to {
+            "" => String::new(),
+            _ => format!(" to='{}'", escape(to)),
+        };
+        if self.is_lan() {
+            text.push_str(&format!(" from='{}'", escape(&self.jid)));
+        }
+        text
+    }
+
+    /// Puts a stanza into the box.
+    pub(crate) fn post(&mut self, to: &str, text: String) {
+        let to = to.to_owned();
+        self.outbox.push(Post { to, text });
+    }
+
+    /// Answers with an error.
+    pub(crate) fn error(&mut self, stanza: &Element, condition: &str, echo: bool) {
+        let from = stanza.attribute("from");
+        let text = vc::error(stanza, condition, echo, &self.addresses(from));
+        self.post(from, text);
     }
 
     /// Sends an IQ with an id in iChat's form.
     pub(crate) fn iq(&mut self, kind: &str, to: &str, payload: &str, pending: Pending) -> String {
         let id = format!("iChat_{:08X}", self.random.u32());
-        let to = match to {
-            "" => String::new(),
-            _ => format!(" to='{}'", escape(to)),
-        };
-        self.outbox
-            .push(format!("<iq type='{kind}' id='{id}'{to}>{payload}</iq>"));
+        let addresses = self.addresses(to);
+        let text = format!("<iq type='{kind}' id='{id}'{addresses}>{payload}</iq>");
+        self.post(to, text);
         self.pending.insert(id.clone(), pending);
         id
     }
@@ -148,8 +187,12 @@ impl Agent {
 
     fn announce(&mut self, available: bool) {
         let tokens = presence::tokens(&self.options.vc, available);
+        if self.is_lan() {
+            self.events.push_back(AgentEvent::Announce(tokens));
+            return;
+        }
         let text = presence::presence(&self.options.vc, &tokens);
-        self.outbox.push(text);
+        self.post("", text);
     }
 
     /// The roster is there: iChat's first presence has no tokens, the second has them.
@@ -157,18 +200,11 @@ impl Agent {
         if std::mem::replace(&mut self.greeted, true) {
             return;
         }
-        self.outbox.push(presence::presence(&self.options.vc, ""));
+        let first = presence::presence(&self.options.vc, "");
+        self.post("", first);
         self.avavail_at = Some(now + self.options.vc.avavail_after.unwrap_or_default());
         self.tell("online", json!({ "jid": self.jid }));
-        self.ring = match self.options.mode {
-            Mode::Call => Ring::Calling {
-                since: now,
-                rung: Vec::new(),
-                last: None,
-                cancelled: false,
-            },
-            Mode::Answer | Mode::SipCall | Mode::SipAnswer => Ring::Idle { since: now },
-        };
+        self.begin_ring(now);
         let peer = bare(&self.options.peer).to_owned();
         let contact = self.roster.iter().any(|(jid, subscription)| {
             same_bare(jid, &peer) && matches!(subscription.as_str(), "to" | "both")
@@ -178,11 +214,25 @@ impl Agent {
         }
     }
 
+    /// From now on we ring whoever can be rung, or wait to be.
+    pub(crate) fn begin_ring(&mut self, now: Instant) {
+        let calls = matches!(self.options.mode, Mode::Call | Mode::LanCall);
+        self.ring = match calls && !self.options.lan.no_ring {
+            true => Ring::Calling {
+                since: now,
+                rung: Vec::new(),
+                last: None,
+                cancelled: false,
+            },
+            false => Ring::Idle { since: now },
+        };
+    }
+
     fn subscribe(&mut self, to: &str) {
         let to = to.to_ascii_lowercase();
         if !self.options.vc.no_subscribe && self.asked.insert(to.clone()) {
-            self.outbox
-                .push(format!("<presence type='subscribe' to='{}'/>", escape(&to)));
+            let text = format!("<presence type='subscribe' to='{}'/>", escape(&to));
+            self.post("", text);
         }
     }
 
@@ -225,8 +275,7 @@ impl Agent {
                 self.tell("subscription-request", json!({ "from": from }));
                 if !self.options.vc.no_auto_accept {
                     let to = escape(&from);
-                    self.outbox
-                        .push(format!("<presence type='subscribed' to='{to}'/>"));
+                    self.post("", format!("<presence type='subscribed' to='{to}'/>"));
                     let subscription = self.roster.get(&from).map(String::as_str);
                     if !matches!(subscription, Some("to" | "both")) {
                         self.subscribe(&from);
@@ -250,16 +299,7 @@ impl Agent {
                     book.tally.peer_ext = Some(caps.tokens.join(" "));
                     book.tally.peer_show = stanza.child("show").map(Element::text);
                 }
-                for node in caps.nodes() {
-                    if self.peers.is_new(&from, &node) {
-                        let query = presence::disco_query(&node);
-                        let pending = Pending::Disco {
-                            node,
-                            until: now + IQ_TIME,
-                        };
-                        self.iq("get", &from, &query, pending);
-                    }
-                }
+                self.ask_for(now, &from, &caps);
                 if self.peers.is_new(&from, "greeting") {
                     self.greet_peer(now, &from);
                 }
@@ -269,12 +309,23 @@ impl Agent {
         }
     }
 
-    fn greet_peer(&mut self, now: Instant, from: &str) {
+    /// Asks what stands behind each new token.
+    pub(crate) fn ask_for(&mut self, now: Instant, from: &str, caps: &presence::Caps) {
+        for node in caps.nodes() {
+            if self.peers.is_new(from, &node) {
+                let query = presence::disco_query(&node);
+                let until = now + IQ_TIME;
+                self.iq("get", from, &query, Pending::Disco { node, until });
+            }
+        }
+    }
+
+    /// What the flags say to whoever is seen first.
+    pub(crate) fn greet_peer(&mut self, now: Instant, from: &str) {
         if let Some(text) = self.options.vc.message.clone() {
-            let (to, text) = (escape(from), escape(&text));
-            self.outbox.push(format!(
-                "<message type='chat' to='{to}'><body>{text}</body></message>"
-            ));
+            let (addresses, text) = (self.addresses(from), escape(&text));
+            let text = format!("<message type='chat'{addresses}><body>{text}</body></message>");
+            self.post(from, text);
         }
         if self.options.vc.probe_iqs {
             let query = "<query xmlns='urn:example:nobody-knows-this'/>";
@@ -295,7 +346,7 @@ impl Agent {
             "get" | "set" => match stanza.children().next() {
                 Some(query) if vc::is_vc(query) => self.handle_vc(now, stanza, query, book),
                 Some(query) => self.handle_query(stanza, query),
-                None => self.outbox.push(vc::error(stanza, "bad-request", false)),
+                None => self.error(stanza, "bad-request", false),
             },
             _ => {}
         }
@@ -304,14 +355,9 @@ impl Agent {
     /// An empty or full result.
     pub(crate) fn result(&mut self, stanza: &Element, payload: &str) {
         let (id, from) = (stanza.attribute("id"), stanza.attribute("from"));
-        let to = match from {
-            "" => String::new(),
-            _ => format!(" to='{}'", escape(from)),
-        };
-        self.outbox.push(format!(
-            "<iq type='result' id='{}'{to}>{payload}</iq>",
-            escape(id)
-        ));
+        let (id, addresses) = (escape(id), self.addresses(from));
+        let text = format!("<iq type='result' id='{id}'{addresses}>{payload}</iq>");
+        self.post(from, text);
     }
 
     fn handle_query(&mut self, stanza: &Element, query: &Element) {
@@ -321,7 +367,7 @@ impl Agent {
         } else if presence::is_disco_info(query) {
             match presence::disco_answer(&self.options.vc, query) {
                 Some(answer) => self.result(stanza, &answer),
-                None => self.outbox.push(vc::error(stanza, "item-not-found", false)),
+                None => self.error(stanza, "item-not-found", false),
             }
         } else if query.ns == VERSION {
             let version = "<name>iChat</name><version>3.0</version><os>Mac OS X 10.4</os>";
@@ -330,8 +376,7 @@ impl Agent {
                 &format!("<query xmlns='{VERSION}'>{version}</query>"),
             );
         } else {
-            self.outbox
-                .push(vc::error(stanza, "service-unavailable", false));
+            self.error(stanza, "service-unavailable", false);
         }
     }
 

@@ -44,6 +44,22 @@ impl Peers {
         }
         let caps = Caps::of(presence)?;
         book.faults.absorb("presence", check_presence(presence));
+        self.note(from, caps.clone(), book);
+        Some(caps)
+    }
+
+    /// Its caps.
+    pub(crate) fn caps(&self, name: &str) -> Option<Caps> {
+        self.present.get(name).cloned()
+    }
+
+    /// It is there no more.
+    pub(crate) fn forget(&mut self, name: &str) {
+        self.present.remove(name);
+    }
+
+    /// It is there with these caps.
+    pub(crate) fn note(&mut self, from: String, caps: Caps, book: &mut Book) {
         let before = self.present.insert(from.clone(), caps.clone());
         if let Some((watched, Stage::Ringing)) = &self.watched {
             let had = before.is_some_and(|before| before.available());
@@ -51,7 +67,6 @@ impl Peers {
             book.faults
                 .expect(!lost, || "avavail went while it rang".into());
         }
-        Some(caps)
     }
 
     /// It is the first that was seen of this bundle of this resource.

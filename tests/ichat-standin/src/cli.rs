@@ -2,7 +2,7 @@
 
 use crate::options::{ContentLength, Listed, Mode, Options, PeerKind, SipStyle};
 use std::fmt::Display;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -14,6 +14,8 @@ pub(crate) const HELP: &str = include_str!("help.txt");
 pub(crate) enum Request {
     Help,
     Run(Box<Options>),
+    /// So many announcements from this address.
+    Flood(IpAddr, u32),
 }
 
 /// The arguments that are left, and the value after `=` of the current one.
@@ -103,6 +105,9 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Request, 
         Some("answer") => Mode::Answer,
         Some("sip-call") => Mode::SipCall,
         Some("sip-answer") => Mode::SipAnswer,
+        Some("lan-call") => Mode::LanCall,
+        Some("lan-answer") => Mode::LanAnswer,
+        Some("lan-flood") => return flood(&mut arguments),
         Some("help") => return Ok(Request::Help),
         Some(other) => return Err(format!("unknown command {other:?}")),
         None => return Err("a command is missing".into()),
@@ -110,10 +115,13 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Request, 
     let mut options = Options::new(mode);
     while let Some(argument) = arguments.next() {
         if !argument.starts_with("--") {
-            if mode != Mode::SipCall || options.target.is_some() {
-                return Err(format!("unexpected {argument:?}"));
+            match mode {
+                Mode::SipCall if options.target.is_none() => {
+                    options.target = Some(target(&argument)?);
+                }
+                Mode::LanCall if options.peer.is_empty() => options.peer = argument,
+                _ => return Err(format!("unexpected {argument:?}")),
             }
-            options.target = Some(target(&argument)?);
             continue;
         }
         match argument.split_once('=') {
@@ -126,6 +134,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Request, 
         let name = arguments.name.clone();
         let known = common(&mut options, &name, &mut arguments)?
             || ringing(&mut options, &name, &mut arguments)?
+            || lan(&mut options, &name, &mut arguments)?
             || sip(&mut options, &name, &mut arguments)?
             || media(&mut options, &name, &mut arguments)?;
         if !known {
@@ -140,7 +149,17 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Request, 
 
 fn complete(mut options: Options) -> Result<Request, String> {
     let missing = |what: &str| Err(format!("{what} is missing"));
-    if options.mode.has_xmpp() {
+    if options.mode.is_lan() {
+        if options.mode == Mode::LanCall && options.peer.is_empty() {
+            return missing("NAME");
+        }
+        let named = options.jid.split_once('@');
+        if named.is_some_and(|(user, host)| user.is_empty() || host.is_empty())
+            || (named.is_none() && !options.jid.is_empty())
+        {
+            return Err(format!("--name: no user@host: {:?}", options.jid));
+        }
+    } else if options.mode.signs_in() {
         if options.xmpp.is_empty() {
             return missing("--xmpp");
         }
@@ -163,6 +182,15 @@ fn complete(mut options: Options) -> Result<Request, String> {
         return Err("--packet-ms: 10, 20, 30 or 40".into());
     }
     Ok(Request::Run(Box::new(options)))
+}
+
+/// `lan-flood ADDRESS COUNT`.
+fn flood(arguments: &mut Arguments) -> Result<Request, String> {
+    let usage = "lan-flood wants ADDRESS COUNT";
+    let mut word = || arguments.next().ok_or(usage);
+    let (bind, count) = (word()?, word()?);
+    let bind = bind.parse().map_err(|_| usage)?;
+    Ok(Request::Flood(bind, count.parse().map_err(|_| usage)?))
 }
 
 fn target(text: &str) -> Result<(String, SocketAddr), String> {
@@ -197,7 +225,7 @@ fn common(options: &mut Options, name: &str, a: &mut Arguments) -> Result<bool, 
         "--jid" => options.jid = a.text()?,
         "--password" => options.password = a.text()?,
         "--peer" => options.peer = a.text()?,
-        "--bind" => options.bind = a.parsed()?,
+        "--bind" => options.bind = Some(a.parsed()?),
         "--port" => options.port = a.parsed()?,
         "--send" => options.send = Some(a.text()?.into()),
         "--sent" => options.sent = Some(a.text()?.into()),
@@ -258,6 +286,23 @@ fn ringing(options: &mut Options, name: &str, a: &mut Arguments) -> Result<bool,
         "--no-line-feed" => list.no_line_feed = true,
         "--line-feed" => list.no_line_feed = false,
         "--pinholes" => list.pinholes = true,
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn lan(options: &mut Options, name: &str, a: &mut Arguments) -> Result<bool, String> {
+    let lan = &mut options.lan;
+    match name {
+        "--name" => options.jid = a.text()?,
+        "--lan-port" => lan.port = Some(a.parsed()?),
+        "--no-from" => lan.no_from = true,
+        "--no-version" => lan.no_version = true,
+        "--no-ring" => lan.no_ring = true,
+        "--second-stream" => lan.second_stream = true,
+        "--silent-stream" => lan.silent_stream = true,
+        "--endless-xml" => lan.endless_xml = true,
+        "--vanish-without-goodbye" => lan.vanish_without_goodbye = true,
         _ => return Ok(false),
     }
     Ok(true)
@@ -329,7 +374,7 @@ mod tests {
     fn run(text: &str) -> Result<Options, String> {
         match parse(text.split_whitespace().map(str::to_owned))? {
             Request::Run(options) => Ok(*options),
-            Request::Help => Err("help".into()),
+            Request::Help | Request::Flood(..) => Err("no run".into()),
         }
     }
 
@@ -352,6 +397,9 @@ mod tests {
             ("call --xmpp h:1 --jid a@b", "--peer"),
             ("answer --jid a@b", "--xmpp"),
             ("sip-call", "sip:"),
+            ("lan-call", "NAME"),
+            ("lan-answer --name amy", "user@host"),
+            ("lan-flood 10.0.0.1", "COUNT"),
             ("sip-call sip:user@nowhere", "no sip:"),
             ("sip-answer --port", "--port"),
             ("sip-answer --port x", "--port"),

@@ -3,6 +3,7 @@
 use crate::agent::{Agent, AgentEvent};
 use crate::checks::Book;
 use crate::ending::Ending;
+use crate::lan::{self, Lan, LanEvent, LanInput};
 use crate::leg::{Leg, LegEvent};
 use crate::options::{Mode, Options};
 use crate::random::Random;
@@ -31,6 +32,13 @@ enum Input {
     Stanza(Element),
     StreamLost(String),
     Datagram(Datagram),
+    Lan(LanInput),
+}
+
+/// How stanzas travel.
+enum Link {
+    Server(Stream),
+    Lan(Box<Lan>),
 }
 
 struct Driver {
@@ -38,7 +46,7 @@ struct Driver {
     start: Instant,
     local: Local,
     sockets: Sockets,
-    agent: Option<(Agent, Stream)>,
+    agent: Option<(Agent, Link)>,
     leg: Option<Leg>,
     payloads: Option<Payloads>,
     random: Random,
@@ -84,6 +92,12 @@ fn prepare(mut options: Options, start: Instant) -> Result<(Driver, Receiver<Inp
             .unwrap_or_default();
         options.seed = since.as_nanos() as u64 ^ u64::from(std::process::id()) << 32;
     }
+    if options.mode.is_lan() {
+        options.bind = options.bind.or_else(lan::own_address);
+        if options.jid.is_empty() {
+            options.jid = lan::default_name();
+        }
+    }
     let options = Rc::new(options);
     let payloads = match &options.send {
         Some(path) => {
@@ -96,20 +110,28 @@ fn prepare(mut options: Options, start: Instant) -> Result<(Driver, Receiver<Inp
             counter: 0,
         },
     };
-    let place = format!("{}:{}", options.bind, options.port);
+    let place = format!("{}:{}", options.local_address(), options.port);
     let sockets = Sockets::open(&options).map_err(|error| format!("{place}: {error}"))?;
     let local = sockets.local().map_err(|error| error.to_string())?;
     let (sender, inputs) = channel();
     sockets
         .listen(&sender, Input::Datagram)
         .map_err(|error| error.to_string())?;
-    let ports = json!({ "port": local.sip.port(), "rtp_port": local.rtp.port() });
-    emit(start, "ready", ports);
+    let mut ports = json!({ "port": local.sip.port(), "rtp_port": local.rtp.port() });
     let mut random = Random::new(options.seed);
-    let agent = match options.mode.has_xmpp() {
-        true => Some(sign_in(&options, local, Random::new(random.u64()), sender)?),
-        false => None,
+    let agent = if options.mode.is_lan() {
+        let jid = options.jid.clone();
+        let random = Random::new(random.u64());
+        let agent = Agent::new(Instant::now(), options.clone(), jid, local.sip, random);
+        let lan = join(&options, agent.first_tokens(), sender)?;
+        ports["lan_port"] = lan.port.into();
+        Some((agent, Link::Lan(Box::new(lan))))
+    } else if options.mode.signs_in() {
+        Some(sign_in(&options, local, Random::new(random.u64()), sender)?)
+    } else {
+        None
     };
+    emit(start, "ready", ports);
     let now = Instant::now();
     let driver = Driver {
         options,
@@ -133,7 +155,7 @@ fn sign_in(
     local: Local,
     random: Random,
     inputs: Sender<Input>,
-) -> Result<(Agent, Stream), String> {
+) -> Result<(Agent, Link), String> {
     let mut stream = Stream::sign_in(options).map_err(|error| format!("sign-in: {error}"))?;
     let sender = stream.sender()?;
     let jid = stream.jid.clone();
@@ -151,8 +173,20 @@ fn sign_in(
     });
     Ok((
         Agent::new(Instant::now(), options.clone(), jid, local.sip, random),
-        sender,
+        Link::Server(sender),
     ))
+}
+
+fn join(options: &Rc<Options>, tokens: String, inputs: Sender<Input>) -> Result<Lan, String> {
+    let (sender, received) = channel();
+    thread::spawn(move || {
+        while let Ok(input) = received.recv() {
+            if inputs.send(Input::Lan(input)).is_err() {
+                return;
+            }
+        }
+    });
+    Lan::start(options.clone(), tokens, sender)
 }
 
 impl Driver {
@@ -203,9 +237,11 @@ impl Driver {
 
     fn new_leg(&mut self, now: Instant, peer: String) -> &mut Leg {
         // In sip-answer nobody said who we are, so no name is demanded.
-        let ours = match self.options.mode {
-            Mode::SipAnswer => String::new(),
-            Mode::Call | Mode::Answer | Mode::SipCall => self.options.our_name().to_owned(),
+        let ours = match (&self.agent, self.options.mode) {
+            (_, Mode::SipAnswer) => String::new(),
+            // A neighbour may have been given another name.
+            (Some((agent, _)), _) if agent.is_lan() => agent.jid.clone(),
+            _ => self.options.our_name().to_owned(),
         };
         let names = Names {
             ours,
@@ -259,7 +295,33 @@ impl Driver {
                     self.end(now, Ending::new("stream-lost"));
                 }
             }
-            Input::Stanza(_) | Input::StreamLost(_) => {}
+            Input::Lan(input) if !self.vanished => self.handle_lan(now, input),
+            Input::Stanza(_) | Input::StreamLost(_) | Input::Lan(_) => {}
+        }
+    }
+
+    fn handle_lan(&mut self, now: Instant, input: LanInput) {
+        let Some((agent, Link::Lan(lan))) = &mut self.agent else {
+            return;
+        };
+        let Some(event) = lan.handle(now, input, &mut self.book) else {
+            return;
+        };
+        match event {
+            LanEvent::Online(name) => agent.announced(now, name),
+            LanEvent::Seen(name, caps) => {
+                if agent.see(now, name.clone(), caps, &mut self.book) {
+                    lan.trouble(&name, &mut self.book);
+                }
+            }
+            LanEvent::Gone(name) => agent.gone(&name),
+            LanEvent::Opened(name) => {
+                if agent.stream_opened(now, &name) {
+                    lan.trouble(&name, &mut self.book);
+                }
+            }
+            LanEvent::Closed(name) => agent.stream_closed(&name),
+            LanEvent::Stanza(stanza) => agent.handle_stanza(now, &stanza, &mut self.book),
         }
     }
 
@@ -274,8 +336,11 @@ impl Driver {
             self.end(now, Ending::new("vanished"));
             return;
         }
-        if let Some((agent, _)) = &mut self.agent {
+        if let Some((agent, link)) = &mut self.agent {
             agent.handle_timeout(now, &mut self.book);
+            if let Link::Lan(lan) = link {
+                lan.handle_timeout(now, &mut self.book);
+            }
         }
         if let Some(leg) = &mut self.leg {
             leg.handle_timeout(now, &mut self.book);
@@ -304,9 +369,13 @@ impl Driver {
     }
 
     fn flush_stanzas(&mut self) {
-        if let Some((agent, stream)) = &mut self.agent {
-            for stanza in agent.outbox.drain(..) {
-                if let Err(error) = stream.send(&stanza) {
+        if let Some((agent, link)) = &mut self.agent {
+            for post in agent.outbox.drain(..) {
+                let sent = match link {
+                    Link::Server(stream) => stream.send(&post.text),
+                    Link::Lan(lan) => lan.send(&post.to, post.text, &mut self.book),
+                };
+                if let Err(error) = sent {
                     self.book.faults.add(error);
                 }
             }
@@ -347,7 +416,7 @@ impl Driver {
                     listed.push(self.local.sip);
                     listed
                 });
-                let caller = self.options.mode == Mode::Call && !self.is_glare_callee(&peer);
+                let caller = self.options.mode.is_caller() && !self.is_glare_callee(&peer);
                 let pinholes = self.options.list.pinholes;
                 let leg = self.new_leg(now, peer);
                 match caller {
@@ -356,6 +425,13 @@ impl Driver {
                 }
                 if pinholes {
                     leg.open_pinholes(now, addresses);
+                }
+            }
+            AgentEvent::Announce(tokens) => {
+                if let Some((_, Link::Lan(lan))) = &mut self.agent
+                    && let Err(error) = lan.announce(tokens)
+                {
+                    self.book.faults.add(error);
                 }
             }
             AgentEvent::MoreAddresses(addresses) => {
@@ -418,11 +494,15 @@ impl Driver {
             .agent
             .as_ref()
             .and_then(|(agent, _)| agent.poll_timeout());
+        let lan = match &self.agent {
+            Some((_, Link::Lan(lan))) => lan.poll_timeout(),
+            Some((_, Link::Server(_))) | None => None,
+        };
         let leg = self.leg.as_ref().and_then(Leg::poll_timeout);
         // Once it is over, time alone decides.
         let over = self.ending.as_ref().map(|_| look);
         let far = now + Duration::from_secs(3600);
-        [agent, leg, over]
+        [agent, lan, leg, over]
             .into_iter()
             .flatten()
             .min()
@@ -431,9 +511,14 @@ impl Driver {
 
     fn finish(&mut self) -> ExitCode {
         let now = Instant::now();
-        if let (Some((agent, stream)), false) = (&mut self.agent, self.vanished) {
+        if let (Some((agent, link)), false) = (&mut self.agent, self.vanished) {
             agent.peers.finish(&mut self.book.faults);
-            let _ = stream.send("<presence type='unavailable'/></stream:stream>");
+            match link {
+                Link::Server(stream) => {
+                    let _ = stream.send("<presence type='unavailable'/></stream:stream>");
+                }
+                Link::Lan(lan) => lan.finish(),
+            }
         }
         self.book.tally.timestamps_ok = true;
         if let Some(leg) = &self.leg {

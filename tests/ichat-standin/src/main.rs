@@ -1,7 +1,7 @@
 //! A stand-in for Apple's iChat in tests.
 //!
 //! An independent second implementation of what `docs/protocol` says about the wire: raw XML over
-//! TCP, SIP, RTP and RTCP over UDP, all of its own. It behaves like the iChat of the captures,
+//! TCP, SIP, RTP and RTCP over UDP, all of its own; only multicast DNS is somebody else's. It behaves like the iChat of the captures,
 //! misbehaves by flags, checks everything that it is sent and ends with a verdict in JSON.
 
 mod agent;
@@ -13,8 +13,14 @@ mod dialog;
 mod driver;
 mod ending;
 mod ipport;
+mod lan;
+mod lan_flood;
+mod lan_hostile;
+mod lan_record;
+mod lan_stream;
 mod leg;
 mod media;
+mod neighbours;
 mod options;
 mod presence;
 mod random;
@@ -42,6 +48,13 @@ fn main() -> ExitCode {
             print!("{}", cli::HELP);
             ExitCode::SUCCESS
         }
+        Ok(cli::Request::Flood(bind, count)) => match lan_flood::run(bind, count) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(message) => {
+                eprintln!("ichat-standin: {message}");
+                ExitCode::FAILURE
+            }
+        },
         Ok(cli::Request::Run(options)) => driver::run(*options),
         Err(message) => {
             eprintln!("ichat-standin: {message} (see --help)");

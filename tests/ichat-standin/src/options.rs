@@ -15,17 +15,31 @@ pub(crate) enum Mode {
     SipCall,
     /// Waits for an INVITE, no XMPP.
     SipAnswer,
+    /// As `Call`, without a server.
+    LanCall,
+    /// As `Answer`, without a server.
+    LanAnswer,
 }
 
 impl Mode {
     /// Sends the request and the INVITE.
     pub(crate) fn is_caller(self) -> bool {
-        matches!(self, Self::Call | Self::SipCall)
+        matches!(self, Self::Call | Self::SipCall | Self::LanCall)
     }
 
-    /// Signs in.
+    /// Rings by XMPP before SIP begins.
     pub(crate) fn has_xmpp(self) -> bool {
+        self.signs_in() || self.is_lan()
+    }
+
+    /// Signs in to a server.
+    pub(crate) fn signs_in(self) -> bool {
         matches!(self, Self::Call | Self::Answer)
+    }
+
+    /// Talks to its neighbours without a server.
+    pub(crate) fn is_lan(self) -> bool {
+        matches!(self, Self::LanCall | Self::LanAnswer)
     }
 }
 
@@ -50,7 +64,8 @@ pub(crate) struct Options {
     pub(crate) jid: String,
     pub(crate) password: String,
     pub(crate) peer: String,
-    pub(crate) bind: IpAddr,
+    /// `None`: loopback, or without a server an interface's address.
+    pub(crate) bind: Option<IpAddr>,
     pub(crate) port: u16,
     pub(crate) send: Option<PathBuf>,
     pub(crate) sent: Option<PathBuf>,
@@ -63,6 +78,7 @@ pub(crate) struct Options {
     pub(crate) verbose: bool,
     pub(crate) peer_kind: PeerKind,
     pub(crate) vc: VcOptions,
+    pub(crate) lan: LanOptions,
     pub(crate) list: ListStyle,
     pub(crate) sip: SipOptions,
     pub(crate) media: MediaOptions,
@@ -94,6 +110,20 @@ pub(crate) struct VcOptions {
     pub(crate) no_auto_accept: bool,
     pub(crate) no_subscribe: bool,
     pub(crate) message: Option<String>,
+}
+
+/// The network without a server.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LanOptions {
+    /// `None`: iChat's, else any.
+    pub(crate) port: Option<u16>,
+    pub(crate) no_from: bool,
+    pub(crate) no_version: bool,
+    pub(crate) no_ring: bool,
+    pub(crate) second_stream: bool,
+    pub(crate) silent_stream: bool,
+    pub(crate) endless_xml: bool,
+    pub(crate) vanish_without_goodbye: bool,
 }
 
 /// An address to list.
@@ -197,7 +227,7 @@ impl Options {
             jid: String::new(),
             password: String::new(),
             peer: String::new(),
-            bind: IpAddr::from([127, 0, 0, 1]),
+            bind: None,
             port: 0,
             send: None,
             sent: None,
@@ -213,6 +243,7 @@ impl Options {
                 answer_after: Duration::from_millis(300),
                 ..VcOptions::default()
             },
+            lan: LanOptions::default(),
             list: ListStyle::default(),
             sip: SipOptions::default(),
             media: MediaOptions {
@@ -231,6 +262,11 @@ impl Options {
                 timestamp: None,
             },
         }
+    }
+
+    /// Where UDP is.
+    pub(crate) fn local_address(&self) -> IpAddr {
+        self.bind.unwrap_or(IpAddr::from([127, 0, 0, 1]))
     }
 
     /// Our bare JID, or the name that the SIP modes show.

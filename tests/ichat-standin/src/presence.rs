@@ -10,7 +10,7 @@ const OLD_NODE: &str = "apple:ichat:caps";
 /// iChat's newer caps node.
 const NEW_NODE: &str = "http://www.apple.com/ichat/caps";
 /// iChat 3.0 on Mac OS X 10.4.0.
-const VERSION: &str = "388";
+pub(crate) const VERSION: &str = "388";
 /// The tokens of the captured presence with a microphone.
 const TOKENS: &str = "avcap avavail maudio audio";
 const CAPS: &str = "http://jabber.org/protocol/caps";
@@ -50,7 +50,8 @@ const FEATURES: [&str; 14] = [
     "apple:iq:vc:capable",
 ];
 
-fn own_node(options: &VcOptions) -> &'static str {
+/// The caps node that we show.
+pub(crate) fn own_node(options: &VcOptions) -> &'static str {
     match options.new_node {
         true => NEW_NODE,
         false => OLD_NODE,
@@ -142,15 +143,16 @@ impl Caps {
         let caps = presence
             .children()
             .find(|child| child.name == "c" && child.ns == CAPS)?;
-        let node = caps.attribute("node");
+        let text = |name| caps.attribute(name);
+        Self::new(text("node"), text("ver"), text("ext"))
+    }
+
+    /// Takes them if the node is an iChat's.
+    pub(crate) fn new(node: &str, version: &str, tokens: &str) -> Option<Self> {
         matches!(node, OLD_NODE | NEW_NODE).then(|| Self {
             node: node.to_owned(),
-            version: caps.attribute("ver").to_owned(),
-            tokens: caps
-                .attribute("ext")
-                .split_whitespace()
-                .map(str::to_owned)
-                .collect(),
+            version: version.to_owned(),
+            tokens: tokens.split_whitespace().map(str::to_owned).collect(),
         })
     }
 
@@ -180,12 +182,21 @@ pub(crate) fn check_presence(presence: &Element) -> Vec<String> {
     found.expect(caps.has("hash").is_none(), || {
         "caps with a hash: iChat's form has none".into()
     });
-    let version = caps.attribute("ver");
+    check_caps(caps.attribute("ver"), caps.has("ext"), &mut found);
+    if let Some(priority) = presence.child("priority") {
+        let text = priority.text();
+        found.expect(text.parse::<i8>().is_ok(), || format!("priority {text:?}"));
+    }
+    found.0
+}
+
+/// What is wrong with an iChat's caps.
+pub(crate) fn check_caps(version: &str, ext: Option<&str>, found: &mut Findings) {
     found.expect(
         !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit()),
         || format!("caps ver {version:?} is no build number of iChat's"),
     );
-    if let Some(ext) = caps.has("ext") {
+    if let Some(ext) = ext {
         for token in ext.split_whitespace() {
             found.expect(BUNDLES.iter().any(|(known, _)| *known == token), || {
                 format!("unknown caps token {token:?}")
@@ -197,11 +208,6 @@ pub(crate) fn check_presence(presence: &Element) -> Vec<String> {
             });
         }
     }
-    if let Some(priority) = presence.child("priority") {
-        let text = priority.text();
-        found.expect(text.parse::<i8>().is_ok(), || format!("priority {text:?}"));
-    }
-    found.0
 }
 
 /// What is wrong with the answer to [`disco_query`] for `node`.

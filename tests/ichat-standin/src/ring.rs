@@ -67,7 +67,7 @@ impl Agent {
         else {
             return;
         };
-        let peer = self.options.peer.clone();
+        let peer = self.target.clone();
         let mut callable = self.peers.callable(&peer);
         if peer.contains('/') && callable.is_empty() && now >= *since + UNSEEN_TIME {
             callable.push(peer);
@@ -108,6 +108,11 @@ impl Agent {
         }
     }
 
+    /// Whoever rings us is gone.
+    pub(crate) fn caller_left(&mut self) {
+        self.over(Ending::new("cancelled"));
+    }
+
     /// Our request came back as an error.
     pub(crate) fn request_failed(&mut self, to: &str) {
         self.one_less(to, None);
@@ -123,8 +128,7 @@ impl Agent {
     ) {
         let Some(kind) = Kind::of(query) else {
             book.faults.add(format!("unknown namespace {}", query.ns));
-            self.outbox
-                .push(vc::error(iq, "service-unavailable", false));
+            self.error(iq, "service-unavailable", false);
             return;
         };
         let from = iq.attribute("from").to_owned();
@@ -134,15 +138,22 @@ impl Agent {
             Kind::Cancel => book.tally.vc_cancels += 1,
             Kind::CounterProposal => book.tally.counter_proposals += 1,
         }
-        book.faults.absorb(&query.ns, vc::check(kind, iq, query));
-        book.faults.expect(iq.attribute("to") == self.jid, || {
+        book.faults
+            .absorb(&query.ns, vc::check(kind, iq, query, !self.is_lan()));
+        let to_us = self.is_lan() || iq.attribute("to") == self.jid;
+        book.faults.expect(to_us, || {
             format!("{} is sent to {:?}", query.ns, iq.attribute("to"))
         });
         if self.options.vc.results && !(kind == Kind::Request && self.refuses_with_error()) {
             self.result(iq, "");
         }
         match kind {
-            Kind::Request => self.handle_request(now, iq, from, query),
+            Kind::Request => {
+                if self.is_lan() && self.peers.knows(&from) {
+                    self.expect_callable(&from, "rings", book);
+                }
+                self.handle_request(now, iq, from, query);
+            }
             Kind::Response => self.handle_response(from, query, book),
             Kind::Cancel => self.handle_cancel(&from, book),
             Kind::CounterProposal => self.handle_counter_proposal(&from, query, book),
@@ -161,14 +172,15 @@ impl Agent {
     fn handle_request(&mut self, now: Instant, iq: &Element, from: String, query: &Element) {
         let vc = &self.options.vc;
         if let Some(condition) = vc.error_on_request.clone() {
-            self.outbox.push(vc::error(iq, &condition, vc.error_echo));
+            let echo = vc.error_echo;
+            self.error(iq, &condition, echo);
             self.tell("incoming", json!({ "from": from }));
             self.over(Ending::new("refused-with-error"));
             return;
         }
         if let Ring::Calling { rung, .. } = &self.ring {
             // Both ring: the JID that sorts lower stays the caller.
-            if same_bare(&from, &self.options.peer) {
+            if same_bare(&from, &self.target) {
                 if bare(&self.jid).to_ascii_lowercase() < bare(&from).to_ascii_lowercase() {
                     return;
                 }
@@ -376,6 +388,9 @@ impl Agent {
                     } else {
                         "no-answer"
                     };
+                    if self.is_lan() && self.peers.knows(&self.target) && rung.is_empty() {
+                        self.expect_callable(&self.target, "is idle", book);
+                    }
                     self.cancel_all();
                     self.over(Ending::new(ending));
                 }
@@ -410,7 +425,7 @@ impl Agent {
                 let after = self.options.vc.cancel_after;
                 let rang = rung.iter().map(|(_, at)| *at).min();
                 let cancel = rang.zip(after).map(|(rang, after)| rang + after);
-                let unseen = rung.is_empty() && self.options.peer.contains('/');
+                let unseen = rung.is_empty() && self.target.contains('/');
                 let unseen = unseen.then_some(*since + UNSEEN_TIME);
                 [cancel, unseen, Some(*since + patience)]
                     .into_iter()

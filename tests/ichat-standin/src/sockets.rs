@@ -51,8 +51,8 @@ impl Sockets {
     /// # Errors
     /// A port is busy.
     pub(crate) fn open(options: &Options) -> io::Result<Self> {
-        let main = UdpSocket::bind((options.bind, options.port))?;
-        let stranger = UdpSocket::bind((options.bind, 0))?;
+        let main = UdpSocket::bind((options.local_address(), options.port))?;
+        let stranger = UdpSocket::bind((options.local_address(), 0))?;
         let (rtp, rtcp) = match options.sip.separate_media {
             true => pair(options).map(|(rtp, rtcp)| (Some(rtp), Some(rtcp)))?,
             false => (None, None),
@@ -131,12 +131,12 @@ impl Sockets {
 fn pair(options: &Options) -> io::Result<(UdpSocket, UdpSocket)> {
     let mut last = io::Error::other("no pair of ports");
     for _ in 0..50 {
-        let rtp = UdpSocket::bind((options.bind, 0))?;
+        let rtp = UdpSocket::bind((options.local_address(), 0))?;
         let port = rtp.local_addr()?.port();
         if port % 2 == 1 {
             continue;
         }
-        match UdpSocket::bind((options.bind, port + 1)) {
+        match UdpSocket::bind((options.local_address(), port + 1)) {
             Ok(rtcp) => return Ok((rtp, rtcp)),
             Err(error) => last = error,
         }

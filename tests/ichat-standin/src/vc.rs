@@ -65,17 +65,16 @@ pub(crate) fn counter_proposal(list: &str) -> String {
     )
 }
 
-/// An error that answers `stanza`.
-pub(crate) fn error(stanza: &Element, condition: &str, echo: bool) -> String {
+/// An error that answers `stanza`; `addresses` are its `to` and, without a server, `from`.
+pub(crate) fn error(stanza: &Element, condition: &str, echo: bool, addresses: &str) -> String {
     let echoed: String = match echo {
         true => stanza.children().map(Element::print).collect(),
         false => String::new(),
     };
     format!(
-        "<iq type='error' id='{}' to='{}'>{echoed}<error code='503' type='cancel'>\
+        "<iq type='error' id='{}'{addresses}>{echoed}<error code='503' type='cancel'>\
          <{condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>",
         escape(stanza.attribute("id")),
-        escape(stanza.attribute("from")),
     )
 }
 
@@ -90,14 +89,15 @@ pub(crate) fn list(query: &Element) -> String {
     list.unwrap_or_default()
 }
 
-/// What is wrong with the peer's stanza.
-pub(crate) fn check(kind: Kind, iq: &Element, query: &Element) -> Vec<String> {
+/// What is wrong with the peer's stanza. Without a server a sender has no resource.
+pub(crate) fn check(kind: Kind, iq: &Element, query: &Element, has_server: bool) -> Vec<String> {
     let mut found = Findings::default();
     found.expect(iq.attribute("type") == "set", || {
         format!("type {:?} instead of set", iq.attribute("type"))
     });
     found.expect(!iq.attribute("id").is_empty(), || "no id".into());
-    found.expect(iq.attribute("from").contains('/'), || {
+    let resource = iq.attribute("from").contains('/');
+    found.expect(resource || !has_server, || {
         format!("from {:?} is no full JID", iq.attribute("from"))
     });
     found.expect(iq.children().count() == 1 && query.name == "query", || {
@@ -194,7 +194,7 @@ mod tests {
             panic!("{text}")
         };
         let query = iq.children().next().unwrap();
-        check(Kind::of(query).unwrap(), &iq, query)
+        check(Kind::of(query).unwrap(), &iq, query, true)
     }
 
     fn wrapped(query: &str) -> String {

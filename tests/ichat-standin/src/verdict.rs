@@ -38,6 +38,10 @@ pub(crate) struct Tally {
     pub(crate) max_gap_ms: u64,
     pub(crate) reports: u64,
     pub(crate) user_agent: Option<String>,
+    pub(crate) streams_in: u64,
+    pub(crate) streams_out: u64,
+    pub(crate) silent_closed_ms: Option<u64>,
+    pub(crate) endless_octets: Option<u64>,
     pub(crate) connected: bool,
     pub(crate) duration: Duration,
 }
@@ -82,6 +86,10 @@ pub(crate) fn verdict(book: &Book, ending: &Ending) -> Value {
         "keepalives": t.keepalives,
         "unknown_datagrams": t.unknown_datagrams,
         "user_agent": t.user_agent,
+        "streams_in": t.streams_in,
+        "streams_out": t.streams_out,
+        "silent_closed_ms": t.silent_closed_ms,
+        "endless_octets": t.endless_octets,
     })
 }
 

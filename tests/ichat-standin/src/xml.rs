@@ -39,6 +39,19 @@ impl Element {
             .map(|(_, value)| value.as_str())
     }
 
+    /// Sets an attribute that is not there yet.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.attributes.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// What it declares for elements without a prefix.
+    pub(crate) fn default_namespace(&self) -> &str {
+        self.declared
+            .iter()
+            .find(|(prefix, _)| prefix.is_empty())
+            .map_or("", |(_, ns)| ns)
+    }
+
     /// The child elements.
     pub(crate) fn children(&self) -> impl Iterator<Item = &Element> {
         self.nodes.iter().filter_map(|node| match node {

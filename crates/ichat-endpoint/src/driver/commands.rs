@@ -18,8 +18,10 @@ impl Driver {
                 }
             }
             Command::AllowSubscription { from, allow } => {
-                if let (Some(session), Ok(from)) = (&mut self.session, from.parse()) {
-                    session.allow_subscription(now, &from, allow);
+                if let Ok(from) = from.parse() {
+                    for session in self.links.sessions() {
+                        session.allow_subscription(now, &from, allow);
+                    }
                 }
             }
             Command::HangUp => return self.hang_up(now),
@@ -35,14 +37,12 @@ impl Driver {
         self.outcome.interrupted = true;
         match &mut self.stage {
             Stage::Idle => return true,
-            Stage::Calling { number, id, .. } => {
-                let (number, id) = (*number, *id);
-                if let Some(session) = &mut self.session {
-                    session.cancel(now, id);
-                }
+            Stage::Calling { number, leg, .. } => {
+                let (number, leg) = (*number, *leg);
+                self.cancel_leg(now, leg);
                 self.end_ringing(number, Reason::Cancelled);
             }
-            Stage::Glare { number } => {
+            Stage::Glare { number, .. } => {
                 let number = *number;
                 self.end_ringing(number, Reason::Cancelled);
             }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use ichat_audio::{AudioError, CodecName, SinkSpec, SourceSpec};
 use ichat_sip::Route;
+use ichat_xmpp::client::lan::{LanConfig, LanError};
 use ichat_xmpp::client::{ConnectConfig, ConnectError, Connection};
 use ichat_xmpp::{AcceptPolicy, BareJid, FullJid, Jid};
 use tokio::sync::mpsc;
@@ -128,22 +129,26 @@ pub enum Tapped {
     },
 }
 
-/// How calls are signalled.
-#[derive(Debug)]
-pub enum Signalling {
-    /// Not at all: plain SIP only.
-    None,
+/// How calls are signalled; with nothing set, not at all: plain SIP only.
+#[derive(Debug, Default)]
+pub struct Signalling {
     /// Through a server, with an account.
-    Server(Box<ConnectConfig>),
-    /// Over a stream straight to one peer (XEP-0174).
-    LinkLocal {
-        /// The open stream.
-        connection: Box<Connection>,
-        /// Our name on it.
-        jid: FullJid,
-        /// Who is at the other end.
-        peer: Jid,
-    },
+    pub server: Option<Box<ConnectConfig>>,
+    /// Over a stream straight to one peer that is open already (XEP-0174).
+    pub link: Option<LinkLocal>,
+    /// With whoever is announced on the local network (XEP-0174).
+    pub lan: Option<LanConfig>,
+}
+
+/// An open stream straight to one peer.
+#[derive(Debug)]
+pub struct LinkLocal {
+    /// The stream.
+    pub connection: Box<Connection>,
+    /// Our name on it.
+    pub jid: FullJid,
+    /// Who is at the other end.
+    pub peer: Jid,
 }
 
 /// Whom to call.
@@ -151,6 +156,8 @@ pub enum Signalling {
 pub enum Target {
     /// An account, with or without a resource.
     Jid(Jid),
+    /// Somebody on the local network: an announced name, its user part, or an address.
+    Neighbour(String),
     /// A plain SIP peer.
     Sip {
         /// User part, `user` when none is given.
@@ -186,6 +193,18 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// The user broke it off before anybody was rung.
+    pub(super) fn interrupted(task: &Task) -> Self {
+        let reason = match task {
+            Task::Call(_) => Some(Reason::Cancelled),
+            Task::Answer { .. } => None,
+        };
+        Self {
+            reason,
+            interrupted: true,
+        }
+    }
+
     /// The exit status of a program that ran this: that of the last call's reason; 130 for a call
     /// that the user gave up while it rang; 0 for an idle endpoint that was told to stop.
     #[must_use]
@@ -236,6 +255,17 @@ pub enum RunError {
         /// Which host.
         host: String,
     },
+    /// No announcement on the local network.
+    #[error(transparent)]
+    Lan(#[from] LanError),
+    /// A part of a name fits several people on the local network.
+    #[error("{wanted} could be any of {names}: give the whole name")]
+    Ambiguous {
+        /// What was asked for.
+        wanted: String,
+        /// Whom it fits.
+        names: String,
+    },
     /// The stream to the server broke while no call was up.
     #[error("the connection to the server is lost: {0}")]
     StreamLost(String),
@@ -255,6 +285,8 @@ impl RunError {
             Self::Pcap { .. } => "file",
             Self::Resolve { .. } => "unknown-host",
             Self::StreamLost(_) => "server-unreachable",
+            Self::Lan(_) => "lan",
+            Self::Ambiguous { .. } => "ambiguous",
         }
     }
 
@@ -262,7 +294,7 @@ impl RunError {
     #[must_use]
     pub fn is_usage(&self) -> bool {
         match self {
-            Self::Pcap { .. } => true,
+            Self::Pcap { .. } | Self::Ambiguous { .. } => true,
             Self::Audio(error) => matches!(error, AudioError::File(_) | AudioError::Tone { .. }),
             Self::Connect(error) => matches!(
                 error,
@@ -272,6 +304,7 @@ impl RunError {
             | Self::Bind(_)
             | Self::Resolve { .. }
             | Self::NoRoute { .. }
+            | Self::Lan(_)
             | Self::StreamLost(_) => false,
         }
     }

@@ -5,10 +5,11 @@ use std::time::Instant;
 
 use ichat_sip::message::Method;
 use ichat_sip::{PeekKind, Route};
-use ichat_xmpp::{CallId, Event as SessionEvent, Jid, Over, ResponseCode, Subscription};
+use ichat_xmpp::{Jid, ResponseCode, Subscription};
 
 use super::audio::Audio;
 use super::config::{Allowed, AnswerMode};
+use super::links::{Leg, LinkId};
 use super::outgoing::candidates;
 use super::{Driver, Stage};
 use crate::call::Call;
@@ -22,17 +23,18 @@ enum Decision {
 }
 
 impl Driver {
-    fn decide(&self, from: Option<&Jid>) -> Decision {
+    fn decide(&mut self, from: Option<(LinkId, &Jid)>) -> Decision {
         match self.config.answer {
             AnswerMode::Ask => Decision::Ask,
             AnswerMode::Decline => Decision::Refuse(Reason::Declined),
             AnswerMode::Busy => Decision::Refuse(Reason::Busy),
             AnswerMode::Auto => {
+                // A SIP caller's name is not proven by anybody.
+                let contact = from.is_some_and(|(link, from)| self.is_contact(link, from));
                 let allowed = self.config.allow.iter().any(|allowed| match allowed {
                     Allowed::Anyone => true,
-                    // A SIP caller's name is not proven by anybody.
-                    Allowed::Jid(jid) => from.is_some_and(|from| from.to_bare() == *jid),
-                    Allowed::Contacts => from.is_some_and(|from| self.is_contact(from)),
+                    Allowed::Jid(jid) => from.is_some_and(|(_, from)| from.to_bare() == *jid),
+                    Allowed::Contacts => contact,
                 });
                 if allowed {
                     Decision::Answer
@@ -43,11 +45,11 @@ impl Driver {
         }
     }
 
-    fn is_contact(&self, from: &Jid) -> bool {
+    fn is_contact(&mut self, link: LinkId, from: &Jid) -> bool {
         let bare = from.to_bare();
         let contact = self
-            .session
-            .as_ref()
+            .links
+            .session(link)
             .and_then(|session| session.contact(&bare));
         contact.is_some_and(|contact| contact.subscription != Subscription::None)
     }
@@ -68,11 +70,11 @@ impl Driver {
             let name = peek
                 .from_name
                 .unwrap_or_else(|| format!("sip:{}", route.remote));
-            let config = self.call_config(number, name);
+            let config = self.call_config(number, None, name);
             let call = Call::offered(now, config, route, octets, self.config.timeout);
             self.stage = Stage::Talking {
                 call: Box::new(call),
-                id: None,
+                leg: None,
             };
             return;
         }
@@ -101,20 +103,22 @@ impl Driver {
     }
 
     /// A request has come by XMPP.
-    fn handle_request(
+    pub(super) fn handle_request(
         &mut self,
         now: Instant,
-        id: CallId,
+        leg: Leg,
         from: Jid,
         dialect: Dialect,
         audio_only: bool,
         connect_data: &str,
     ) {
-        if let Stage::Glare { number } = self.stage {
+        if let Stage::Glare { number, link } = self.stage
+            && link == leg.link
+        {
             let listed = self.read_list(number, connect_data);
             self.stage = Stage::Asked {
                 number,
-                id,
+                leg,
                 from,
                 listed,
             };
@@ -123,7 +127,7 @@ impl Driver {
         let number = self.take_number();
         if !matches!(self.stage, Stage::Idle) {
             // A plain SIP call is on, of which the XMPP side knows nothing.
-            self.respond(now, id, ResponseCode::Busy);
+            self.respond(now, leg, ResponseCode::Busy);
             let ask = false;
             self.tell(Event::Incoming {
                 call: number,
@@ -141,7 +145,7 @@ impl Driver {
         let listed = self.read_list(number, connect_data);
         let usable = !self.routes_to(&listed).is_empty();
         let decision = if usable {
-            self.decide(Some(&from))
+            self.decide(Some((leg.link, &from)))
         } else {
             Decision::Refuse(Reason::Failed)
         };
@@ -155,7 +159,7 @@ impl Driver {
         });
         self.stage = Stage::Asked {
             number,
-            id,
+            leg,
             from,
             listed,
         };
@@ -194,15 +198,15 @@ impl Driver {
         match std::mem::replace(&mut self.stage, Stage::Idle) {
             Stage::Asked {
                 number,
-                id,
+                leg,
                 from,
                 listed,
             } => {
-                self.accept_request(now, number, id, &from, &listed);
+                self.accept_request(now, number, leg, &from, &listed);
             }
-            Stage::Talking { mut call, id } => {
+            Stage::Talking { mut call, leg } => {
                 call.answer(now);
-                self.stage = Stage::Talking { call, id };
+                self.stage = Stage::Talking { call, leg };
             }
             other @ (Stage::Idle | Stage::Calling { .. } | Stage::Glare { .. }) => {
                 self.stage = other;
@@ -214,15 +218,13 @@ impl Driver {
         &mut self,
         now: Instant,
         number: CallNumber,
-        id: CallId,
+        leg: Leg,
         from: &Jid,
         listed: &[SocketAddr],
     ) {
         let addresses = self.connect_data();
-        let accepted = self
-            .session
-            .as_mut()
-            .map(|session| session.accept(now, id, addresses));
+        let session = self.links.session(leg.link);
+        let accepted = session.map(|session| session.accept(now, leg.id, addresses));
         if let Some(Err(error)) = accepted {
             tracing::warn!(%error, "the call was gone before it was answered");
             self.end_ringing(number, Reason::Cancelled);
@@ -234,11 +236,11 @@ impl Driver {
             dialect: Dialect::Legacy,
             candidates: candidates(listed),
         });
-        let config = self.call_config(number, from.to_bare().to_string());
+        let config = self.call_config(number, Some(leg.link), from.to_bare().to_string());
         let call = Call::await_invite(now, config, listed);
         self.stage = Stage::Talking {
             call: Box::new(call),
-            id: Some(id),
+            leg: Some(leg),
         };
     }
 
@@ -252,7 +254,7 @@ impl Driver {
     }
 
     pub(super) fn refuse_asked(&mut self, now: Instant, reason: Reason) {
-        let Stage::Asked { number, id, .. } = self.stage else {
+        let Stage::Asked { number, leg, .. } = self.stage else {
             return;
         };
         let response = match reason {
@@ -267,167 +269,16 @@ impl Driver {
             | Reason::Unreachable
             | Reason::Cancelled => ResponseCode::Decline,
         };
-        self.respond(now, id, response);
+        self.respond(now, leg, response);
         self.end_ringing(number, reason);
     }
 
-    fn respond(&mut self, now: Instant, id: CallId, response: ResponseCode) {
-        if let Some(session) = &mut self.session
-            && let Err(error) = session.refuse(now, id, response)
+    fn respond(&mut self, now: Instant, leg: Leg, response: ResponseCode) {
+        if let Some(session) = self.links.session(leg.link)
+            && let Err(error) = session.refuse(now, leg.id, response)
         {
             tracing::debug!(%error, "the call was gone before it was refused");
         }
-    }
-
-    /// What the XMPP side tells.
-    pub(super) fn handle_session_event(&mut self, now: Instant, event: SessionEvent) {
-        match event {
-            SessionEvent::Ringing { call, to } => {
-                if let Stage::Calling { number, id, .. } = self.stage
-                    && id == call
-                {
-                    let to = to.iter().map(ToString::to_string).collect();
-                    self.tell(Event::Ringing { call: number, to });
-                }
-            }
-            SessionEvent::Incoming {
-                call,
-                from,
-                dialect,
-                audio_only,
-                connect_data,
-                ..
-            } => {
-                let dialect = dialect_of(dialect);
-                self.handle_request(now, call, from, dialect, audio_only, &connect_data);
-            }
-            SessionEvent::Accepted {
-                call,
-                by,
-                dialect,
-                connect_data,
-            } => {
-                self.handle_acceptance(now, call, &by, dialect_of(dialect), &connect_data);
-            }
-            SessionEvent::CounterProposal { call, connect_data } => {
-                self.handle_counter_proposal(now, call, &connect_data);
-            }
-            SessionEvent::Over { call, reason } => self.handle_over(call, &reason),
-            SessionEvent::SubscriptionRequest { from } => {
-                self.tell(Event::SubscriptionRequest {
-                    from: from.to_string(),
-                });
-            }
-            SessionEvent::SubscriptionPending { to } => {
-                let message = format!(
-                    "{to} is no contact yet: it has been asked; somebody has to click Accept there"
-                );
-                self.warn(self.calling(), "subscription-pending", message);
-            }
-            SessionEvent::Message { from, body } => {
-                self.tell(Event::Message {
-                    from: from.to_string(),
-                    body,
-                });
-            }
-            SessionEvent::Warning { code, message } => self.warn(self.calling(), code, message),
-            SessionEvent::Roster | SessionEvent::ContactChanged { .. } => {}
-            SessionEvent::Conflict => {
-                let message = "another program took our place on the server (same resource)".into();
-                self.warn(self.calling(), "conflict", message);
-            }
-            SessionEvent::StreamError { condition, text } => {
-                let message = match text {
-                    Some(text) => format!("the server ends the stream: {condition}: {text}"),
-                    None => format!("the server ends the stream: {condition}"),
-                };
-                self.warn(self.calling(), "stream-error", message);
-            }
-        }
-    }
-
-    /// Both called each other: the peer's call takes the place of ours, under our number.
-    fn handle_glare(&mut self, number: CallNumber) {
-        tracing::info!("both sides called at once; theirs goes on");
-        self.stage = Stage::Glare { number };
-    }
-
-    fn calling(&self) -> Option<CallNumber> {
-        match &self.stage {
-            Stage::Calling { number, .. }
-            | Stage::Glare { number }
-            | Stage::Asked { number, .. } => Some(*number),
-            Stage::Talking { call, .. } => Some(call.number()),
-            Stage::Idle => None,
-        }
-    }
-
-    fn handle_counter_proposal(&mut self, now: Instant, id: CallId, connect_data: &str) {
-        let number = match &self.stage {
-            Stage::Talking {
-                call,
-                id: Some(known),
-            } if *known == id => call.number(),
-            Stage::Idle
-            | Stage::Calling { .. }
-            | Stage::Glare { .. }
-            | Stage::Asked { .. }
-            | Stage::Talking { .. } => return,
-        };
-        let listed = self.read_list(number, connect_data);
-        let routes = self.routes_to(&listed);
-        if let Stage::Talking { call, .. } = &mut self.stage {
-            call.add_routes(now, &routes);
-        }
-    }
-
-    fn handle_over(&mut self, id: CallId, over: &Over) {
-        let number = match &self.stage {
-            Stage::Calling {
-                number, id: known, ..
-            }
-            | Stage::Asked {
-                number, id: known, ..
-            } if *known == id => *number,
-            Stage::Talking {
-                call,
-                id: Some(known),
-            } if *known == id && !call.has_media() => {
-                // The caller took its request back although it was accepted: no INVITE will come.
-                call.number()
-            }
-            Stage::Idle
-            | Stage::Calling { .. }
-            | Stage::Glare { .. }
-            | Stage::Asked { .. }
-            | Stage::Talking { .. } => return,
-        };
-        let reason = match over {
-            Over::Declined(_) => Reason::Declined,
-            Over::Busy => Reason::Busy,
-            Over::NoAnswer => Reason::NoAnswer,
-            Over::NotCallable { why } => {
-                self.warn(Some(number), "not-callable", why.to_string());
-                Reason::NotCallable
-            }
-            Over::Unreachable { condition } => {
-                let message = format!("the request came back as an error: {condition}");
-                self.warn(Some(number), "unreachable", message);
-                Reason::Unreachable
-            }
-            Over::Failed { .. } => Reason::Failed,
-            Over::Cancelled => Reason::Cancelled,
-            Over::Glare { .. } => return self.handle_glare(number),
-        };
-        self.audio = None;
-        self.handle_refusal(number, reason);
-    }
-}
-
-fn dialect_of(dialect: ichat_xmpp::Dialect) -> Dialect {
-    match dialect {
-        ichat_xmpp::Dialect::Legacy => Dialect::Legacy,
-        ichat_xmpp::Dialect::Conference => Dialect::Conference,
     }
 }
 

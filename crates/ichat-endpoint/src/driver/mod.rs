@@ -5,13 +5,19 @@
 //! drained, then it sleeps until the next deadline.
 
 mod audio;
+mod begin;
 mod commands;
 mod config;
 mod incoming;
+mod lan;
+mod links;
+mod losses;
 mod outgoing;
 mod pace;
 mod progress;
 mod stream;
+mod survey;
+mod told;
 mod wire;
 
 use std::net::SocketAddr;
@@ -19,23 +25,27 @@ use std::time::{Instant, SystemTime};
 
 use ichat_invitation::{IpPort, encode_hex};
 use ichat_sip::Route;
-use ichat_xmpp::client::connect;
-use ichat_xmpp::{CallId, Jid, Mode, Session, SessionConfig, Software};
+use ichat_xmpp::Jid;
 use minidom::Element;
 use tokio::sync::mpsc;
 
 use crate::addresses::{LocalAddress, usable_addresses};
 use crate::call::{Call, CallConfig, Output};
-use crate::event::{CallNumber, Command, Event, Reason};
+use crate::event::{CallNumber, Command, Event};
 use crate::pcap::PcapWriter;
 use crate::seed::Seed;
 use crate::sockets::Sockets;
 
 use audio::Audio;
-use stream::Stream;
+use lan::Neighbours;
+use links::{Leg, LinkId, Links};
+
+pub use lan::lan_presence;
+pub use survey::{Person, Reach, survey};
 
 pub use config::{
-    Allowed, AnswerMode, EndpointConfig, Outcome, RunError, Signalling, Tap, Tapped, Target, Task,
+    Allowed, AnswerMode, EndpointConfig, LinkLocal, Outcome, RunError, Signalling, Tap, Tapped,
+    Target, Task,
 };
 
 /// The largest datagram that is read whole.
@@ -53,7 +63,7 @@ pub async fn run(
     config: EndpointConfig,
     signalling: Signalling,
     task: Task,
-    commands: mpsc::UnboundedReceiver<Command>,
+    mut commands: mpsc::UnboundedReceiver<Command>,
     events: mpsc::UnboundedSender<Event>,
 ) -> Result<Outcome, RunError> {
     let mut driver = Driver::open(config, events)?;
@@ -61,9 +71,16 @@ pub async fn run(
         // A missing file or device is better told before anybody's telephone rings.
         driver.audio = Some(Audio::open(&driver.config, 1)?);
     }
-    driver.sign_in(signalling).await?;
+    let begun = tokio::select! {
+        begun = driver.begin(signalling, &task) => begun,
+        () = interrupted(&mut commands) => {
+            driver.close().await;
+            return Ok(Outcome::interrupted(&task));
+        }
+    };
+    begun?;
     match &task {
-        Task::Call(target) => driver.place_call(target).await?,
+        Task::Call(_) => {}
         Task::Answer { sip, .. } => {
             driver.takes_sip = *sip;
             if *sip {
@@ -86,20 +103,20 @@ enum Stage {
     /// Our request rings.
     Calling {
         number: CallNumber,
-        id: CallId,
+        leg: Leg,
         since: Instant,
     },
     /// The peer called while ours rang; its call is about to take the place of ours.
-    Glare { number: CallNumber },
+    Glare { number: CallNumber, link: LinkId },
     /// Somebody's request rings here.
     Asked {
         number: CallNumber,
-        id: CallId,
+        leg: Leg,
         from: Jid,
         listed: Vec<SocketAddr>,
     },
-    /// A call from its INVITE on; `id` when XMPP signalled it.
-    Talking { call: Box<Call>, id: Option<CallId> },
+    /// A call from its INVITE on; with its leg when XMPP signalled it.
+    Talking { call: Box<Call>, leg: Option<Leg> },
 }
 
 struct Driver {
@@ -107,8 +124,10 @@ struct Driver {
     events: mpsc::UnboundedSender<Event>,
     locals: Vec<LocalAddress>,
     sockets: Sockets,
-    session: Option<Session>,
-    stream: Option<Stream>,
+    /// Our streams: to the server, and straight to peers.
+    links: Links,
+    /// The local network, when calls are taken there.
+    neighbours: Option<Neighbours>,
     stage: Stage,
     /// The call before, which may still have to answer repeated messages.
     previous: Option<Box<Call>>,
@@ -130,7 +149,8 @@ struct Driver {
 /// What woke the driver.
 enum Woken {
     Datagram(Route, usize),
-    Stanza(Result<Element, String>),
+    Stanza(LinkId, Result<Element, String>),
+    Neighbour(Box<lan::Happening>),
     Command(Option<Command>),
     Deadline,
 }
@@ -155,8 +175,8 @@ impl Driver {
             events,
             locals,
             sockets,
-            session: None,
-            stream: None,
+            links: Links::default(),
+            neighbours: None,
             stage: Stage::Idle,
             previous: None,
             audio: None,
@@ -174,42 +194,6 @@ impl Driver {
             finished_calls: 0,
             leaves: false,
         })
-    }
-
-    async fn sign_in(&mut self, signalling: Signalling) -> Result<(), RunError> {
-        let (connection, jid, mode) = match signalling {
-            Signalling::None => return Ok(()),
-            Signalling::Server(config) => {
-                let connection = connect(*config).await?;
-                let jid = connection.jid().clone();
-                (connection, jid, Mode::Server)
-            }
-            Signalling::LinkLocal {
-                connection,
-                jid,
-                peer,
-            } => (*connection, jid, Mode::LinkLocal { peer }),
-        };
-        self.tell(Event::Online {
-            jid: jid.to_string(),
-        });
-        let (name, version) = self.config.software.clone();
-        let software = Software {
-            name,
-            version,
-            os: None,
-        };
-        let session = SessionConfig {
-            mode,
-            accept: self.config.accept,
-            subscribe: self.config.subscribe,
-            ring_timeout: self.config.timeout,
-            ..SessionConfig::new(jid.clone(), software, self.seed.next_u64())
-        };
-        self.session = Some(Session::new(Instant::now(), session));
-        self.stream = Some(Stream::start(connection, jid));
-        self.drain();
-        Ok(())
     }
 
     /// The loop.
@@ -231,7 +215,8 @@ impl Driver {
                 () = tokio::time::sleep_until(deadline) => Woken::Deadline,
                 (route, len) = self.sockets.recv(&mut buffer) => Woken::Datagram(route, len),
                 command = commands.recv(), if listening => Woken::Command(command),
-                stanza = next_stanza(&mut self.stream) => Woken::Stanza(stanza),
+                (link, stanza) = self.links.recv() => Woken::Stanza(link, stanza),
+                happening = lan::next(&mut self.neighbours) => Woken::Neighbour(Box::new(happening)),
             };
             let now = Instant::now();
             match woken {
@@ -240,8 +225,9 @@ impl Driver {
                     let octets = buffer.get(..len).unwrap_or_default();
                     self.handle_datagram(now, route, octets);
                 }
-                Woken::Stanza(Ok(stanza)) => self.handle_stanza(now, &stanza),
-                Woken::Stanza(Err(error)) => self.handle_stream_loss(error)?,
+                Woken::Stanza(link, Ok(stanza)) => self.handle_stanza(now, link, &stanza),
+                Woken::Stanza(link, Err(error)) => self.handle_stream_loss(link, error)?,
+                Woken::Neighbour(happening) => self.handle_neighbour(*happening),
                 Woken::Command(Some(command)) => {
                     if self.handle_command(now, command) {
                         return Ok(self.outcome);
@@ -271,48 +257,14 @@ impl Driver {
         }
     }
 
-    fn handle_stanza(&mut self, now: Instant, stanza: &Element) {
-        self.tap_stanza(false, stanza);
-        if let Some(session) = &mut self.session
-            && let Err(error) = session.handle_stanza(now, stanza)
-        {
-            tracing::debug!(%error, "a stanza that cannot be used");
-        }
-    }
-
-    fn handle_stream_loss(&mut self, error: String) -> Result<(), RunError> {
-        self.stream = None;
-        self.session = None;
-        match &self.stage {
-            Stage::Idle => return Err(RunError::StreamLost(error)),
-            Stage::Calling { number, .. } | Stage::Glare { number } => {
-                let number = *number;
-                self.warn(Some(number), "server-unreachable", error);
-                self.end_ringing(number, Reason::Unreachable);
-            }
-            Stage::Asked { number, .. } => {
-                let number = *number;
-                self.warn(Some(number), "server-unreachable", error);
-                self.end_ringing(number, Reason::Failed);
-            }
-            Stage::Talking { call, .. } => {
-                let number = call.number();
-                let message =
-                    format!("the connection to the server is lost; the call goes on: {error}");
-                self.warn(Some(number), "server-unreachable", message);
-            }
-        }
-        Ok(())
-    }
-
     /// Carries out what the machines want, until they want nothing.
     fn drain(&mut self) {
         loop {
             let now = Instant::now();
-            if let Some(output) = self.session.as_mut().and_then(Session::poll_output) {
+            if let Some((link, output)) = self.links.poll_output() {
                 match output {
-                    ichat_xmpp::Output::Stanza(stanza) => self.send_stanza(stanza),
-                    ichat_xmpp::Output::Event(event) => self.handle_session_event(now, event),
+                    ichat_xmpp::Output::Stanza(stanza) => self.send_stanza(link, stanza),
+                    ichat_xmpp::Output::Event(event) => self.handle_session_event(now, link, event),
                 }
                 continue;
             }
@@ -339,9 +291,14 @@ impl Driver {
         number
     }
 
-    fn call_config(&mut self, number: CallNumber, remote_name: String) -> CallConfig {
-        let local_name = match &self.stream {
-            Some(stream) => stream.jid().to_bare().to_string(),
+    fn call_config(
+        &mut self,
+        number: CallNumber,
+        link: Option<LinkId>,
+        remote_name: String,
+    ) -> CallConfig {
+        let local_name = match link.and_then(|link| self.links.name(link)) {
+            Some(name) => name,
             None => self.config.software.0.clone(),
         };
         CallConfig {
@@ -383,20 +340,29 @@ impl Driver {
 
     /// Goes offline.
     async fn close(mut self) {
-        if let Some(session) = &mut self.session {
-            session.go_offline(Instant::now());
-        }
+        self.links.go_offline(Instant::now());
         self.drain();
         self.flush_pcap();
-        if let Some(stream) = self.stream.take() {
-            stream.close().await;
+        self.links.close().await;
+        if let Some(neighbours) = self.neighbours.take() {
+            neighbours.stop().await;
         }
     }
 }
 
-async fn next_stanza(stream: &mut Option<Stream>) -> Result<Element, String> {
-    match stream {
-        Some(stream) => stream.recv().await,
-        None => std::future::pending().await,
+/// Waits until the user wants to leave; other wishes are too early.
+async fn interrupted(commands: &mut mpsc::UnboundedReceiver<Command>) {
+    loop {
+        match commands.recv().await {
+            Some(Command::HangUp | Command::Leave) => return,
+            Some(
+                Command::Answer
+                | Command::Decline
+                | Command::Busy
+                | Command::Mute(_)
+                | Command::AllowSubscription { .. },
+            ) => {}
+            None => std::future::pending().await,
+        }
     }
 }

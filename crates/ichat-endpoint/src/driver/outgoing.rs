@@ -5,46 +5,37 @@ use std::time::Instant;
 
 use ichat_invitation::IpPortList;
 use ichat_sip::Route;
-use ichat_xmpp::{CallId, Jid};
+use ichat_xmpp::Jid;
 
-use super::config::{RunError, Target};
+use super::config::RunError;
+use super::links::Leg;
 use super::{Driver, Stage};
 use crate::addresses::order_targets;
 use crate::call::{Call, MAX_ROUTES};
 use crate::event::{Acceptance, CallNumber, Candidate, Dialect, Event, Reason, Summary};
 
 impl Driver {
-    pub(super) async fn place_call(&mut self, target: &Target) -> Result<(), RunError> {
+    /// Calls a plain SIP peer.
+    pub(super) async fn call_sip(
+        &mut self,
+        number: CallNumber,
+        user: &str,
+        host: &str,
+        port: u16,
+    ) -> Result<(), RunError> {
         let now = Instant::now();
-        let number = self.take_number();
-        match target {
-            Target::Jid(peer) => {
-                let addresses = self.connect_data();
-                let timeout = self.config.timeout;
-                if let Some(session) = &mut self.session {
-                    let id = session.call(now, peer.clone(), addresses, None, timeout);
-                    self.stage = Stage::Calling {
-                        number,
-                        id,
-                        since: now,
-                    };
-                }
-            }
-            Target::Sip { user, host, port } => {
-                let remotes = resolve(host, *port).await?;
-                let routes = self.routes_to(&remotes);
-                if routes.is_empty() {
-                    return Err(RunError::NoRoute { host: host.clone() });
-                }
-                let config = self.call_config(number, format!("sip:{user}@{host}:{port}"));
-                let timeout = Some(self.config.timeout);
-                let call = Call::dial(now, config, &routes, user, now, timeout);
-                self.stage = Stage::Talking {
-                    call: Box::new(call),
-                    id: None,
-                };
-            }
+        let remotes = resolve(host, port).await?;
+        let routes = self.routes_to(&remotes);
+        if routes.is_empty() {
+            return Err(RunError::NoRoute { host: host.into() });
         }
+        let config = self.call_config(number, None, format!("sip:{user}@{host}:{port}"));
+        let timeout = Some(self.config.timeout);
+        let call = Call::dial(now, config, &routes, user, now, timeout);
+        self.stage = Stage::Talking {
+            call: Box::new(call),
+            leg: None,
+        };
         Ok(())
     }
 
@@ -60,20 +51,20 @@ impl Driver {
     pub(super) fn handle_acceptance(
         &mut self,
         now: Instant,
-        id: CallId,
+        leg: Leg,
         by: &Jid,
         dialect: Dialect,
         connect_data: &str,
     ) {
         let Stage::Calling {
             number,
-            id: expected,
+            leg: expected,
             since,
         } = self.stage
         else {
             return;
         };
-        if id != expected {
+        if leg != expected {
             return;
         }
         let listed = self.read_list(number, connect_data);
@@ -86,17 +77,15 @@ impl Driver {
         let routes = self.routes_to(&listed);
         if routes.is_empty() {
             self.warn(Some(number), "bad-address-list", NO_USABLE_ADDRESS.into());
-            if let Some(session) = &mut self.session {
-                session.finished(now, id);
-            }
+            self.cancel_leg(now, leg);
             self.end_ringing(number, Reason::Failed);
             return;
         }
-        let config = self.call_config(number, by.to_bare().to_string());
+        let config = self.call_config(number, Some(leg.link), by.to_bare().to_string());
         let call = Call::dial(now, config, &routes, "user", since, None);
         self.stage = Stage::Talking {
             call: Box::new(call),
-            id: Some(id),
+            leg: Some(leg),
         };
     }
 

@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use ichat_xmpp::Session;
-
 use super::{Driver, Stage};
 use crate::event::Event;
 use crate::media::PACKET_INTERVAL;
@@ -25,7 +23,7 @@ impl Driver {
             }
             Stage::Talking { call, .. } => call.poll_timeout(),
         };
-        let session = self.session.as_ref().and_then(Session::poll_timeout);
+        let session = self.links.poll_timeout();
         let previous = self.previous.as_ref().and_then(|call| call.poll_timeout());
         let far = Instant::now() + Duration::from_secs(3600);
         [stage, session, previous]
@@ -36,11 +34,7 @@ impl Driver {
     }
 
     pub(super) fn handle_deadline(&mut self, now: Instant) {
-        if let Some(session) = &mut self.session
-            && session.poll_timeout().is_some_and(|due| due <= now)
-        {
-            session.handle_timeout(now);
-        }
+        self.links.handle_timeout(now);
         if let Some(call) = &mut self.previous
             && call.poll_timeout().is_some_and(|due| due <= now)
         {

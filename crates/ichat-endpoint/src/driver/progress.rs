@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::links::Leg;
 use super::pace::STATS_INTERVAL;
 use super::{Driver, Stage};
 use crate::event::{CallNumber, Event, Reason, Summary};
@@ -19,11 +20,12 @@ impl Driver {
                 if let Some(audio) = &mut self.audio {
                     audio.start();
                 }
-                if let (Stage::Talking { id: Some(id), .. }, Some(session)) =
-                    (&self.stage, &mut self.session)
+                if let Stage::Talking { leg: Some(leg), .. } = self.stage
+                    && let Some(session) = self.links.session(leg.link)
                 {
-                    session.connected(now, *id);
+                    session.connected(now, leg.id);
                 }
+                self.show_availability(false);
             }
             Event::Incoming {
                 call,
@@ -57,16 +59,17 @@ impl Driver {
 
     /// A call that had begun is over.
     pub(super) fn finish_call(&mut self, now: Instant, number: CallNumber, summary: Summary) {
-        if let Stage::Talking { call, id } = std::mem::replace(&mut self.stage, Stage::Idle) {
-            if let (Some(id), Some(session)) = (id, &mut self.session) {
+        if let Stage::Talking { call, leg } = std::mem::replace(&mut self.stage, Stage::Idle) {
+            if let Some(leg) = leg {
                 if summary.duration.is_zero() {
                     // It never was connected: the other side may still wait for an INVITE.
-                    session.cancel(now, id);
-                } else {
-                    session.finished(now, id);
+                    self.cancel_leg(now, leg);
+                } else if let Some(session) = self.links.session(leg.link) {
+                    session.finished(now, leg.id);
                 }
             }
             self.previous = Some(call);
+            self.show_availability(true);
         }
         if let Some(audio) = self.audio.take()
             && let Err(error) = audio.finish()
@@ -75,6 +78,24 @@ impl Driver {
         }
         self.flush_pcap();
         self.told_end(number, summary);
+    }
+
+    /// Takes a request back, or an acceptance that came to nothing.
+    pub(super) fn cancel_leg(&mut self, now: Instant, leg: Leg) {
+        if let Some(session) = self.links.session(leg.link) {
+            session.cancel(now, leg.id);
+        }
+    }
+
+    /// One call at a time: while one is up, no stream and no announcement says that we are free
+    /// (docs/protocol/xmpp.md, busy [G]).
+    fn show_availability(&mut self, available: bool) {
+        for session in self.links.sessions() {
+            session.set_available(available);
+        }
+        if let Some(neighbours) = &mut self.neighbours {
+            neighbours.show(available);
+        }
     }
 
     /// A call is over before there was one.

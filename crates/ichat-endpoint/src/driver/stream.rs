@@ -1,5 +1,8 @@
 //! The XMPP stream in a task of its own, so that a slow server never holds up a packet of audio.
 
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+
 use ichat_xmpp::FullJid;
 use ichat_xmpp::client::Connection;
 use minidom::Element;
@@ -41,12 +44,15 @@ impl Stream {
         }
     }
 
-    /// The next stanza, or why there will be none. Cancel-safe.
+    /// The next stanza, or why there will be none.
+    pub(super) fn poll_recv(&mut self, context: &mut Context<'_>) -> Poll<Result<Element, String>> {
+        let next = self.incoming.poll_recv(context);
+        next.map(|stanza| stanza.unwrap_or_else(|| Err("the stream has ended".into())))
+    }
+
+    /// The same as a future. Cancel-safe.
     pub(super) async fn recv(&mut self) -> Result<Element, String> {
-        self.incoming
-            .recv()
-            .await
-            .unwrap_or_else(|| Err("the stream has ended".into()))
+        poll_fn(|context| self.poll_recv(context)).await
     }
 
     /// Sends what waits, says good-bye, and waits until that is done: 2 s at most, by the

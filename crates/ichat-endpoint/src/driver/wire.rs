@@ -5,14 +5,13 @@ use std::time::{Instant, SystemTime};
 use ichat_sip::Route;
 use minidom::Element;
 
+use super::links::LinkId;
 use super::{Driver, Tapped};
 
 impl Driver {
-    pub(super) fn send_stanza(&mut self, stanza: Element) {
+    pub(super) fn send_stanza(&mut self, link: LinkId, stanza: Element) {
         self.tap_stanza(true, &stanza);
-        if let Some(stream) = &self.stream {
-            stream.send(stanza);
-        }
+        self.links.send(link, stanza);
     }
 
     pub(super) fn transmit(&mut self, route: Route, octets: &[u8]) {

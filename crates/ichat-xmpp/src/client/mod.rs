@@ -35,6 +35,7 @@ mod error;
 mod establish;
 mod faults;
 mod guard;
+pub mod lan;
 pub mod link_local;
 mod login;
 mod sasl;

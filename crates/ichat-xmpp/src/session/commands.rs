@@ -122,6 +122,13 @@ impl Session {
         self.advance(now);
     }
 
+    /// A call is up that came another way (over another stream, or by plain SIP), or is over:
+    /// one call at a time, so we do not look available meanwhile (docs/protocol/xmpp.md, busy \[G\]).
+    pub fn set_available(&mut self, available: bool) {
+        self.elsewhere = !available;
+        self.show();
+    }
+
     /// Says good-bye: our calls are cancelled, those that ring here declined, our presence ends.
     pub fn go_offline(&mut self, now: Instant) {
         if matches!(self.account, Account::Offline) {

@@ -50,6 +50,8 @@ pub struct SessionConfig {
     pub caps_version: String,
     /// Who may see our presence, [`AcceptPolicy::None`].
     pub accept: AcceptPolicy,
+    /// The priority of our presence, 0; below 0 the server keeps waiting messages for others.
+    pub priority: i8,
     /// Whether a peer who is no contact is asked for its presence, true.
     pub subscribe: bool,
     /// How long an incoming call rings before it is answered with "no answer", 60 s.
@@ -69,6 +71,7 @@ impl SessionConfig {
             tokens: Dialect::Legacy.tokens(),
             caps_version: CAPS_VERSION.to_owned(),
             accept: AcceptPolicy::None,
+            priority: 0,
             subscribe: true,
             ring_timeout: Duration::from_secs(60),
             software,

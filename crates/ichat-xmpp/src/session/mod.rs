@@ -43,6 +43,8 @@ pub struct Session {
     askers: BTreeSet<BareJid>,
     calls: BTreeMap<CallId, Call>,
     last_call: u32,
+    /// A call is up that this session knows nothing of.
+    elsewhere: bool,
 }
 
 /// How far the account is.
@@ -114,6 +116,7 @@ impl Session {
             askers: BTreeSet::new(),
             calls: BTreeMap::new(),
             last_call: 0,
+            elsewhere: false,
         }
     }
 
@@ -208,7 +211,7 @@ impl Session {
     /// Busy while a call is connected, available otherwise.
     fn show(&mut self) {
         if !matches!(self.account, Account::Offline) {
-            let busy = self.calls.values().any(Call::is_connected);
+            let busy = self.elsewhere || self.calls.values().any(Call::is_connected);
             self.wire.show_available(!busy);
         }
     }

@@ -101,7 +101,7 @@ impl Wire {
     pub(super) fn available(&mut self, to: Option<&Jid>) {
         if self.has_presence() {
             let caps = self.config.caps(self.available);
-            self.send(presence::available(to, &caps));
+            self.send(presence::available(to, self.config.priority, &caps));
         }
     }
 

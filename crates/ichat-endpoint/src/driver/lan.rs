@@ -1,0 +1,256 @@
+//! The local network: who is announced there, who opens a stream to us, and what we announce
+//! (docs/protocol/xmpp.md, without a server).
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use ichat_xmpp::client::Connection;
+use ichat_xmpp::client::lan::{Lan, LanConfig, LanEvent, LanPeer, StreamSlot};
+use ichat_xmpp::lan::LanPresence;
+use ichat_xmpp::{Caps, ExtToken, FullJid, Jid, Mode};
+use tokio::time::timeout;
+
+use super::config::RunError;
+use super::links::{Kind, LinkId};
+use super::{Driver, Stage};
+use crate::event::{CallNumber, Event, Reason};
+
+/// How long a name is looked for before nobody has it (docs/contract.md, not-callable).
+const SEEK: Duration = Duration::from_secs(5);
+
+/// A name that matches in part may match somebody else too: this long others can appear.
+const SETTLE: Duration = Duration::from_millis(1500);
+
+/// What happened on the local network.
+pub(super) type Happening = LanEvent;
+
+/// The local network, and what we say there.
+#[derive(Debug)]
+pub(super) struct Neighbours {
+    lan: Lan,
+    presence: LanPresence,
+}
+
+/// How the search for a name ended.
+#[derive(Debug)]
+enum Found {
+    One(Box<LanPeer>),
+    None,
+    Several(Vec<String>),
+}
+
+/// Waits for the next happening; for ever without a network. Cancel-safe.
+pub(super) async fn next(neighbours: &mut Option<Neighbours>) -> Happening {
+    match neighbours {
+        Some(neighbours) => neighbours.lan.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Neighbours {
+    pub(super) async fn start(config: LanConfig) -> Result<Self, RunError> {
+        let presence = config.presence.clone();
+        let lan = Lan::start(config).await?;
+        Ok(Self { lan, presence })
+    }
+
+    /// Shows that we can be called, or that we are in a call (docs/protocol/xmpp.md, busy [G]).
+    pub(super) fn show(&mut self, available: bool) {
+        let mut presence = self.presence.clone();
+        if let (false, Some(caps)) = (available, &mut presence.caps) {
+            caps.tokens.retain(|token| *token != ExtToken::AvAvail);
+        }
+        self.lan.announce(presence);
+    }
+
+    pub(super) async fn stop(self) {
+        self.lan.stop().await;
+    }
+
+    /// Looks for somebody by announced name, user part or address.
+    async fn seek(&mut self, wanted: &str) -> Found {
+        let started = tokio::time::Instant::now();
+        loop {
+            let matching: Vec<LanPeer> = self
+                .lan
+                .peers()
+                .into_iter()
+                .filter(|peer| peer.matches(wanted))
+                .collect();
+            let exact = matching
+                .iter()
+                .find(|peer| peer.name.eq_ignore_ascii_case(wanted));
+            if let Some(peer) = exact {
+                return Found::One(Box::new(peer.clone()));
+            }
+            let deadline = if matching.is_empty() { SEEK } else { SETTLE };
+            let Some(left) = deadline.checked_sub(started.elapsed()) else {
+                let mut names: Vec<String> =
+                    matching.iter().map(|peer| peer.name.clone()).collect();
+                names.sort();
+                return match matching.into_iter().next() {
+                    Some(peer) if names.len() == 1 => Found::One(Box::new(peer)),
+                    Some(_) => Found::Several(names),
+                    None => Found::None,
+                };
+            };
+            if let Ok(event) = timeout(left, self.lan.next()).await {
+                tracing::debug!(?event, "while looking for a name");
+            }
+        }
+    }
+}
+
+/// Our presence on the local network, with what this side can do.
+#[must_use]
+pub fn lan_presence(first: Option<String>, caps: Caps) -> LanPresence {
+    LanPresence {
+        first,
+        caps: Some(caps),
+        ..LanPresence::default()
+    }
+}
+
+impl Driver {
+    /// Announces us, and listens.
+    pub(super) async fn join_lan(&mut self, config: LanConfig) -> Result<(), RunError> {
+        let neighbours = Neighbours::start(config).await?;
+        self.tell(Event::Online {
+            jid: neighbours.lan.name(),
+        });
+        let port = neighbours.lan.port();
+        for local in &self.locals {
+            self.tell(Event::Listening {
+                address: SocketAddr::new(local.address, port),
+            });
+        }
+        self.neighbours = Some(neighbours);
+        Ok(())
+    }
+
+    /// Calls somebody on the local network.
+    pub(super) async fn call_neighbour(
+        &mut self,
+        number: CallNumber,
+        wanted: &str,
+    ) -> Result<(), RunError> {
+        let since = Instant::now();
+        let Some(mut neighbours) = self.neighbours.take() else {
+            return Ok(());
+        };
+        let found = neighbours.seek(wanted).await;
+        let reached = match &found {
+            Found::One(peer) => Some(neighbours.lan.connect(peer).await),
+            Found::None | Found::Several(_) => None,
+        };
+        self.neighbours = Some(neighbours);
+        let peer = match found {
+            Found::One(peer) => peer,
+            Found::None => {
+                let message = format!("nobody on this network is announced as {wanted}");
+                self.warn(Some(number), "not-callable", message);
+                self.end_ringing(number, Reason::NotCallable);
+                return Ok(());
+            }
+            Found::Several(names) => {
+                return Err(RunError::Ambiguous {
+                    wanted: wanted.into(),
+                    names: names.join(", "),
+                });
+            }
+        };
+        if !peer.presence.is_callable() {
+            let message = format!(
+                "{} is announced, but not as free for a call; rung all the same",
+                peer.name
+            );
+            self.warn(Some(number), "not-free", message);
+        }
+        match reached {
+            Some(Ok(connection)) => match self.open_peer_link(connection, &peer.name, None) {
+                Some((link, jid)) => self.ring(number, link, jid, since),
+                None => self.end_ringing(number, Reason::Unreachable),
+            },
+            Some(Err(error)) => {
+                let message = format!("{} cannot be reached: {error}", peer.name);
+                self.warn(Some(number), "unreachable", message);
+                self.end_ringing(number, Reason::Unreachable);
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn handle_neighbour(&mut self, happening: Happening) {
+        match happening {
+            LanEvent::Stream {
+                connection,
+                peer,
+                address,
+                slot,
+            } => {
+                tracing::debug!(peer, %address, "a neighbour opened a stream");
+                if self
+                    .open_peer_link(*connection, &peer, Some(slot))
+                    .is_none()
+                {
+                    tracing::debug!(peer, "a name that is no JID");
+                }
+            }
+            LanEvent::Appeared(peer) | LanEvent::Changed(peer) => {
+                tracing::debug!(name = peer.name, "a neighbour");
+            }
+            LanEvent::Vanished { name } => self.handle_vanished(&name),
+            LanEvent::Problem { message } => self.warn(None, "lan", message),
+        }
+    }
+
+    /// Somebody has left the network: a call that only rings there will not be answered.
+    fn handle_vanished(&mut self, name: &str) {
+        tracing::debug!(name, "a neighbour has gone");
+        if let Stage::Calling { number, leg, .. } = self.stage
+            && self.links.is_peer(leg.link)
+        {
+            self.warn(
+                Some(number),
+                "unreachable",
+                format!("{name} has left the network"),
+            );
+            self.cancel_leg(Instant::now(), leg);
+            self.end_ringing(number, Reason::Unreachable);
+        }
+    }
+
+    /// Begins a session on a stream to a peer.
+    fn open_peer_link(
+        &mut self,
+        connection: Connection,
+        peer: &str,
+        slot: Option<StreamSlot>,
+    ) -> Option<(LinkId, Jid)> {
+        let jid = Jid::new(peer)
+            .or_else(|_| Jid::new(&safe_name(peer)))
+            .ok()?;
+        let ours: FullJid = connection.jid().clone();
+        let config = self.session_config(ours, Mode::LinkLocal { peer: jid.clone() });
+        let link = self
+            .links
+            .open(Instant::now(), Kind::Peer(slot), connection, config);
+        Some((link, jid))
+    }
+}
+
+/// A name for a peer whose own is no JID: an address, say.
+fn safe_name(name: &str) -> String {
+    let plain: String = name
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || ".-".contains(c) {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect();
+    format!("unknown@{}", plain.trim_matches('-'))
+}

@@ -1,0 +1,176 @@
+//! Our streams, each with the machine that speaks on it: one to the server, any number straight
+//! to peers.
+
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Instant;
+
+use ichat_xmpp::client::Connection;
+use ichat_xmpp::client::lan::StreamSlot;
+use ichat_xmpp::{CallId, FullJid, Output, Session, SessionConfig};
+use minidom::Element;
+
+use super::stream::Stream;
+
+/// Which stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LinkId(u32);
+
+/// A call of one session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Leg {
+    pub(super) link: LinkId,
+    pub(super) id: CallId,
+}
+
+/// What is at the other end.
+#[derive(Debug)]
+pub(super) enum Kind {
+    /// Our server: without it nobody reaches us.
+    Server,
+    /// One peer; with its place among the streams that neighbours may open, held while it stands.
+    #[expect(dead_code, reason = "the place is given back when it is dropped")]
+    Peer(Option<StreamSlot>),
+}
+
+#[derive(Debug)]
+struct Link {
+    id: LinkId,
+    kind: Kind,
+    session: Session,
+    stream: Stream,
+}
+
+/// All streams.
+#[derive(Debug, Default)]
+pub(super) struct Links {
+    links: Vec<Link>,
+    last: u32,
+    /// The stream that is asked first, so that a talkative one cannot starve the others.
+    next: usize,
+}
+
+impl Links {
+    /// Adds a stream and begins its session.
+    pub(super) fn open(
+        &mut self,
+        now: Instant,
+        kind: Kind,
+        connection: Connection,
+        config: SessionConfig,
+    ) -> LinkId {
+        self.last += 1;
+        let id = LinkId(self.last);
+        let stream = Stream::start(connection, config.jid.clone());
+        self.links.push(Link {
+            id,
+            kind,
+            session: Session::new(now, config),
+            stream,
+        });
+        id
+    }
+
+    /// Drops a stream that has broken; tells what it was.
+    pub(super) fn remove(&mut self, id: LinkId) -> Option<Kind> {
+        let index = self.links.iter().position(|link| link.id == id)?;
+        Some(self.links.remove(index).kind)
+    }
+
+    /// The session of a stream, while the stream stands.
+    pub(super) fn session(&mut self, id: LinkId) -> Option<&mut Session> {
+        self.links
+            .iter_mut()
+            .find(|link| link.id == id)
+            .map(|link| &mut link.session)
+    }
+
+    pub(super) fn sessions(&mut self) -> impl Iterator<Item = &mut Session> {
+        self.links.iter_mut().map(|link| &mut link.session)
+    }
+
+    /// Our bare name on a stream.
+    pub(super) fn name(&self, id: LinkId) -> Option<String> {
+        self.jid(id).map(|jid| jid.to_bare().to_string())
+    }
+
+    fn jid(&self, id: LinkId) -> Option<&FullJid> {
+        self.links
+            .iter()
+            .find(|link| link.id == id)
+            .map(|link| link.stream.jid())
+    }
+
+    /// Whether a stream leads straight to a peer.
+    pub(super) fn is_peer(&self, id: LinkId) -> bool {
+        self.links
+            .iter()
+            .any(|link| link.id == id && matches!(link.kind, Kind::Peer(_)))
+    }
+
+    pub(super) fn send(&self, id: LinkId, stanza: Element) {
+        if let Some(link) = self.links.iter().find(|link| link.id == id) {
+            link.stream.send(stanza);
+        }
+    }
+
+    pub(super) fn poll_output(&mut self) -> Option<(LinkId, Output)> {
+        self.links
+            .iter_mut()
+            .find_map(|link| link.session.poll_output().map(|output| (link.id, output)))
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.links
+            .iter()
+            .filter_map(|link| link.session.poll_timeout())
+            .min()
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        for session in self.sessions() {
+            if session.poll_timeout().is_some_and(|due| due <= now) {
+                session.handle_timeout(now);
+            }
+        }
+    }
+
+    /// The next stanza of any stream, or why that one has none any more. Cancel-safe.
+    pub(super) async fn recv(&mut self) -> (LinkId, Result<Element, String>) {
+        poll_fn(|context| {
+            let count = self.links.len();
+            for step in 0..count {
+                let index = (self.next + step) % count;
+                let Some(link) = self.links.get_mut(index) else {
+                    continue;
+                };
+                if let Poll::Ready(stanza) = link.stream.poll_recv(context) {
+                    self.next = index + 1;
+                    return Poll::Ready((link.id, stanza));
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    pub(super) fn go_offline(&mut self, now: Instant) {
+        for session in self.sessions() {
+            session.go_offline(now);
+        }
+    }
+
+    /// Ends every stream, all at the same time.
+    pub(super) async fn close(&mut self) {
+        let closing: Vec<_> = self
+            .links
+            .drain(..)
+            .map(|link| tokio::spawn(link.stream.close()))
+            .collect();
+        for stream in closing {
+            if stream.await.is_err() {
+                tracing::debug!("a stream did not end well");
+            }
+        }
+    }
+}
