@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use crate::binary;
 use crate::finished::status_of;
-use crate::netns::Host;
 pub use crate::finished::{Direction, Finished, text};
+use crate::netns::Host;
 use crate::process::{Process, shell_status};
 use crate::prosody::{Account, Security};
 use crate::scratch::Scratch;
@@ -227,7 +227,12 @@ impl Invocation {
         if let Some(password) = &self.password {
             command.env("ICHAT_CALL_PASSWORD", password);
         }
-        let name = format!("ichat-call {}", self.words.first().map_or("".into(), |word| word.to_string_lossy()));
+        let name = format!(
+            "ichat-call {}",
+            self.words
+                .first()
+                .map_or("".into(), |word| word.to_string_lossy())
+        );
         IchatCall {
             process: Process::spawn_deaf(&name, command, self.deaf_after),
             password: self.password,

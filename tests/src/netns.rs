@@ -108,7 +108,14 @@ impl Network {
             ip_in(name, &["link", "set", "lo", "up"])?;
         }
         let bridge = ["link", "add", "switch", "type", "bridge"];
-        let options = ["stp_state", "0", "forward_delay", "0", "mcast_snooping", "0"];
+        let options = [
+            "stp_state",
+            "0",
+            "forward_delay",
+            "0",
+            "mcast_snooping",
+            "0",
+        ];
         ip_in(&switch, &[&bridge[..], &options[..]].concat())?;
         ip_in(&switch, &["link", "set", "switch", "up"])?;
         for host in &network.hosts {

@@ -20,8 +20,13 @@ fn answering(host: &Host, name: &str) -> IchatCall {
 
 /// A stand-in on this host gets through to us, and finds nothing wrong.
 fn assert_reachable(host: &Host) {
-    let mac = standin::lan_call(host, "bob@hall", US).flags("--duration 3").spawn();
-    mac.verdict(seconds(40)).assert_ok().assert_ended("hangup").assert_heard_all();
+    let mac = standin::lan_call(host, "bob@hall", US)
+        .flags("--duration 3")
+        .spawn();
+    mac.verdict(seconds(40))
+        .assert_ok()
+        .assert_ended("hangup")
+        .assert_heard_all();
 }
 
 fn ends_well(us: IchatCall) {
@@ -58,7 +63,11 @@ fn a_mac_that_leaves_without_a_word_while_it_rings_is_unreachable() {
     mac.process().kill();
     let call = call.finish(seconds(40));
     let reason = text(call.ended(), "reason");
-    assert!(["unreachable", "no-answer"].contains(&reason), "{}", call.transcript);
+    assert!(
+        ["unreachable", "no-answer"].contains(&reason),
+        "{}",
+        call.transcript
+    );
     call.assert_status(4);
 }
 
@@ -77,21 +86,31 @@ fn a_caller_that_leaves_without_a_word_while_it_rings_has_cancelled() {
     mac.process().kill();
     let us = us.finish(seconds(40));
     let reason = text(us.ended(), "reason");
-    assert!(["cancelled", "no-answer"].contains(&reason), "{}", us.transcript);
+    assert!(
+        ["cancelled", "no-answer"].contains(&reason),
+        "{}",
+        us.transcript
+    );
 }
 
 #[test]
 fn a_mac_that_said_goodbye_is_not_rung_and_one_that_comes_back_is() {
     requires_network!();
     let network = Network::pair();
-    let gone = standin::lan_answer(network.host(1), MAC).flags("--timeout 1").spawn();
-    gone.verdict(seconds(20)).assert_ok().assert_ended("no-call");
+    let gone = standin::lan_answer(network.host(1), MAC)
+        .flags("--timeout 1")
+        .spawn();
+    gone.verdict(seconds(20))
+        .assert_ok()
+        .assert_ended("no-call");
     let call = ichat_call::lan_call(network.host(0), US, MAC).spawn();
     let mac = standin::lan_answer(network.host(1), MAC).spawn();
     call.wait_for("connected", SOON);
     call.process().interrupt();
     call.finish(SOON).assert_reason("hangup");
-    mac.verdict(VERDICT).assert_ok().assert_ended("remote-hangup");
+    mac.verdict(VERDICT)
+        .assert_ok()
+        .assert_ended("remote-hangup");
 }
 
 #[test]
@@ -115,8 +134,15 @@ fn a_second_stream_of_the_same_mac_is_as_good_as_the_first() {
         .flags("--second-stream --duration 3")
         .spawn();
     let verdict = mac.verdict(seconds(40));
-    verdict.assert_ok().assert_ended("hangup").assert_heard_all();
-    assert!(verdict.count("streams_out") >= 2, "{}", verdict.transcript());
+    verdict
+        .assert_ok()
+        .assert_ended("hangup")
+        .assert_heard_all();
+    assert!(
+        verdict.count("streams_out") >= 2,
+        "{}",
+        verdict.transcript()
+    );
     ends_well(us);
 }
 
@@ -133,7 +159,11 @@ fn a_stream_that_says_nothing_is_closed_and_disturbs_nobody() {
     let verdict = silent.verdict(seconds(40));
     verdict.assert_ok();
     let closed = verdict.count("silent_closed_ms");
-    assert!((8_000..13_000).contains(&closed), "{}", verdict.transcript());
+    assert!(
+        (8_000..13_000).contains(&closed),
+        "{}",
+        verdict.transcript()
+    );
     ends_well(us);
 }
 
@@ -162,10 +192,14 @@ fn a_thousand_ghosts_with_oversized_records_cost_no_memory_and_hide_nobody() {
     requires_network!();
     let network = Network::new(3, Family::Both);
     let us = answering(network.host(0), US);
-    standin::lan_flood(network.host(1), 300).spawn().exits(seconds(30));
+    standin::lan_flood(network.host(1), 300)
+        .spawn()
+        .exits(seconds(30));
     std::thread::sleep(seconds(2));
     let before = Host::memory_kib(us.process().id());
-    standin::lan_flood(network.host(1), 1300).spawn().exits(seconds(30));
+    standin::lan_flood(network.host(1), 1300)
+        .spawn()
+        .exits(seconds(30));
     std::thread::sleep(seconds(2));
     let after = Host::memory_kib(us.process().id());
     assert!(after < before + GROWTH_KIB, "from {before} to {after} KiB");
@@ -173,7 +207,10 @@ fn a_thousand_ghosts_with_oversized_records_cost_no_memory_and_hide_nobody() {
     let call = ichat_call::lan_call(network.host(0), "zoe@laptop", "bob@hall");
     let mac = standin::lan_answer(network.host(2), "bob@hall").spawn();
     mac.wait_online();
-    call.set("--duration", "1").spawn().finish(seconds(30)).assert_reason("hangup");
+    call.set("--duration", "1")
+        .spawn()
+        .finish(seconds(30))
+        .assert_reason("hangup");
     mac.verdict(VERDICT).assert_ok();
     ends_well(us);
 }

@@ -89,9 +89,7 @@ fn addresses_of_both_kinds_are_found_and_followed() {
     );
     net.ip(End::There, &["addr", "add", "10.77.0.9/24", "dev", "cable"]);
     ada.expect(&["changed bob@powerbook", "10.77.0.9:5298"], 20);
-    for gone in ["10.77.0.2/24", "10.77.0.3/24", "10.77.0.9/24"] {
-        net.ip(End::There, &["addr", "del", gone, "dev", "cable"]);
-    }
+    net.ip(End::There, &["-4", "addr", "flush", "dev", "cable"]);
     ada.tell("connect bob");
     ada.expect(&["answered hello bob"], 15);
 }
@@ -116,14 +114,22 @@ fn a_neighbour_that_drops_dead_is_noticed_when_it_is_called() {
 }
 
 #[test]
-fn two_of_one_name_are_told_apart() {
+fn those_of_one_name_are_told_apart() {
     let Some(net) = Net::lay() else { return };
     let mut first = net.start(End::Here, "neighbour ada");
     first.expect(&["name ada@powerbook"], 10);
     let mut second = net.start(End::There, "neighbour ada");
-    second.expect(&["name ada1@powerbook"], 10);
-    first.expect(&["appeared ada1@powerbook"], 15);
+    first.expect(&["appeared ada1@powerbook"], 20);
     second.expect(&["appeared ada@powerbook"], 15);
+    second.tell("who");
+    second.expect(&["who ada1@powerbook"], 5);
+    let mut third = net.start(End::There, "neighbour Ada");
+    third.expect(&["name Ada2@powerbook"], 15);
+    first.expect(&["appeared Ada2@powerbook"], 15);
+    for end in [&mut first, &mut second, &mut third] {
+        end.assert_never("(2)");
+        end.assert_never("problem");
+    }
 }
 
 #[test]
@@ -181,6 +187,10 @@ fn avahi_sees_us_and_we_see_what_avahi_announces() {
     ada.tell("status away");
     let record = avahi.browse(&["ada@powerbook", "\"status=away\""], 15);
     assert!(!record.contains("status=avail"), "{record}");
+
+    ada.tell("status avail");
+    let record = avahi.browse(&["ada@powerbook", "\"status=avail\""], 15);
+    assert!(!record.contains("status=away"), "{record}");
 
     let mac = avahi.publish(
         "juliet@Capulets-Mac.x",

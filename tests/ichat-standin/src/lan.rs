@@ -5,7 +5,7 @@ use crate::checks::Book;
 use crate::lan_hostile::{self, Trouble};
 use crate::lan_record::{self, SERVICE, Sighting, instance};
 use crate::lan_stream::{self, Stream};
-use crate::options::{Options, PeerKind};
+use crate::options::Options;
 use crate::presence::Caps;
 use crate::xml::Element;
 use mdns_sd::{DaemonEvent, ServiceDaemon, ServiceEvent, ServiceInfo};
@@ -311,11 +311,9 @@ impl Lan {
         if let Err(error) = reply.and_then(|()| stream.begin()) {
             book.faults.add(error);
         }
-        if options.peer_kind == PeerKind::Endpoint {
-            match self.seen.contains_key(&shown) {
-                true => self.partner(&shown, book),
-                false => self.awaited.push((now + ANNOUNCE_TIME, shown.clone())),
-            }
+        match self.seen.contains_key(&shown) {
+            true => self.partner(&shown, book),
+            false => self.awaited.push((now + ANNOUNCE_TIME, shown.clone())),
         }
         Some(LanEvent::Opened(shown))
     }
@@ -355,9 +353,7 @@ impl Lan {
         if let Some(stream) = open {
             return stream.send(text);
         }
-        if self.options.peer_kind == PeerKind::Endpoint {
-            self.partner(to, book);
-        }
+        self.partner(to, book);
         self.open(to, book)?.send(text)
     }
 

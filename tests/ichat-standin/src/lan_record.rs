@@ -162,11 +162,16 @@ fn address(ip: &ScopedIp, port: u16) -> SocketAddr {
     }
 }
 
+fn is_service(text: &str) -> bool {
+    text.eq_ignore_ascii_case(SERVICE)
+}
+
 /// The instance part of a service's full name, without escapes.
 pub(crate) fn instance(full: &str) -> String {
-    let end = full.len().saturating_sub(SERVICE.len() + 1);
-    let escaped = match full.get(end..) {
-        Some(tail) if tail[1..].eq_ignore_ascii_case(SERVICE) => &full[..end],
+    let end = full.len().checked_sub(SERVICE.len() + 1);
+    let parts = end.and_then(|end| full.split_at_checked(end));
+    let escaped = match parts {
+        Some((instance, tail)) if tail.get(1..).is_some_and(is_service) => instance,
         Some(_) | None => full,
     };
     let mut plain = String::new();

@@ -62,7 +62,8 @@ impl<'n> Avahi<'n> {
         .unwrap();
         let mut bus = net.command(end, "dbus-daemon");
         bus.args(["--nofork", "--nopidfile", "--config-file"])
-            .arg(dir.join("bus.conf"));
+            .arg(dir.join("bus.conf"))
+            .stderr(Stdio::null());
         let bus = Process::start(bus);
         let begun = Instant::now();
         while !dir.join("bus").exists() {

@@ -34,6 +34,14 @@ const GOODBYE_TIME: Duration = Duration::from_secs(2);
 /// How long we wait before asking mdns-sd again.
 const BREATH: Duration = Duration::from_millis(100);
 
+/// At least so long lies between two changes of what we announce. A listener may keep the record
+/// before for a second (RFC 6762 §10.2), and some that hear it again within that time, mdns-sd
+/// among them, go on with the one between.
+const PACE: Duration = Duration::from_millis(2500);
+
+/// How often it is looked whether a change is due.
+const TICK: Duration = Duration::from_millis(500);
+
 /// After so many names that were all taken we leave it at that.
 const NAME_TRIES: u32 = 30;
 
@@ -84,6 +92,10 @@ struct Own {
     /// What is announced, once something is.
     announced: Option<ServiceInfo>,
     presence: LanPresence,
+    /// When that was said last.
+    announced_at: Option<Instant>,
+    /// The presence has changed since.
+    due: bool,
     stopping: bool,
 }
 
@@ -121,6 +133,8 @@ impl Discovery {
             attempt: 0,
             announced: None,
             presence,
+            announced_at: None,
+            due: false,
             stopping: false,
         }));
         // From here on, going out of scope ends what has begun.
@@ -139,12 +153,13 @@ impl Discovery {
         own.register()
     }
 
-    /// Announces what has changed of us.
+    /// Announces what has changed of us; when that was not long ago, a little later.
     pub(super) fn announce(&self, presence: LanPresence) {
         let mut own = lock(&self.own);
-        own.presence = presence;
-        if let Err(error) = own.register() {
-            self.shared.problem(&error);
+        if own.presence != presence {
+            own.presence = presence;
+            own.due = true;
+            own.announce_due(&self.shared);
         }
     }
 
@@ -207,8 +222,28 @@ impl Own {
             &self.presence.to_txt()[..],
         )?
         .enable_addr_auto();
-        self.announced = Some(info.clone());
-        self.daemon.register(info)
+        self.daemon.register(info.clone())?;
+        self.announced = Some(info);
+        self.announced_at = Some(Instant::now());
+        self.due = false;
+        Ok(())
+    }
+
+    /// Announces a change, if there is one and the last is long enough ago.
+    fn announce_due(&mut self, shared: &Shared) {
+        eprintln!("DUE {} {:?}", self.due, self.announced_at.map(|a| a.elapsed()));
+        let rested = self.announced_at.is_none_or(|at| at.elapsed() >= PACE);
+        if !(self.due && rested) {
+            return;
+        }
+        match self.register() {
+            // Its queue is full: at the next tick.
+            Ok(()) | Err(Error::Again) => {}
+            Err(error) => {
+                self.due = false;
+                shared.problem(&error);
+            }
+        }
     }
 
     /// Whether this full name is ours.
@@ -282,6 +317,7 @@ fn browse(shared: &Shared, own: &Mutex<Own>, mut neighbours: Receiver<ServiceEve
             }
             continue;
         };
+        eprintln!("EV {event:?}");
         if let ServiceEvent::ServiceResolved(service) = event {
             if service.host.eq_ignore_ascii_case(&host) {
                 continue;
@@ -319,7 +355,7 @@ fn watch(shared: &Shared, own: &Mutex<Own>, mut happenings: Receiver<DaemonEvent
     let mut last = Instant::now();
     let mut sweep_at = None;
     loop {
-        let event = happenings.recv_timeout(CENSUS);
+        let event = happenings.recv_timeout(TICK);
         let mut own = lock(own);
         if own.stopping {
             return;
@@ -333,11 +369,13 @@ fn watch(shared: &Shared, own: &Mutex<Own>, mut happenings: Receiver<DaemonEvent
             Ok(DaemonEvent::Error(error)) => shared.problem(&error),
             Ok(_) | Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
+                // mdns-sd died; with the next census it begins anew.
                 drop(own);
-                thread::sleep(CENSUS);
+                thread::sleep(TICK);
                 continue;
             }
         }
+        own.announce_due(shared);
         if last.elapsed() < CENSUS {
             continue;
         }
