@@ -195,7 +195,12 @@ impl Invocation {
         if let Some(password) = &self.password {
             command.env("ICHAT_CALL_PASSWORD", password);
         }
-        let name = format!("ichat-call {}", self.words.first().map_or("".into(), |word| word.to_string_lossy()));
+        let name = format!(
+            "ichat-call {}",
+            self.words
+                .first()
+                .map_or("".into(), |word| word.to_string_lossy())
+        );
         IchatCall {
             process: Process::spawn_deaf(&name, command, self.deaf_after),
             password: self.password,

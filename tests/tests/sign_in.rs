@@ -60,7 +60,11 @@ fn our_resource_is_random_and_says_what_we_are() {
 fn a_wrong_password_is_told_and_tried_once() {
     requires!("prosody");
     let (ours, mac) = Prosody::shared().pair();
-    let wrong = || ichat_call::answer().account(&ours).password("no-such-secret");
+    let wrong = || {
+        ichat_call::answer()
+            .account(&ours)
+            .password("no-such-secret")
+    };
     does_not_sign_in(wrong(), "auth-failed");
     let call = ichat_call::call(&mac.jid)
         .account(&ours)

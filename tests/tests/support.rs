@@ -99,7 +99,10 @@ pub(crate) fn heard(we: &Finished) -> Vec<u8> {
     use scenarios::pcap;
     let mut packets = pcap::stream(&we.captured(ichat_call::Direction::Received));
     let count = |ssrc: u32| packets.iter().filter(|packet| packet.ssrc == ssrc).count();
-    let main = packets.iter().map(|packet| packet.ssrc).max_by_key(|ssrc| count(*ssrc));
+    let main = packets
+        .iter()
+        .map(|packet| packet.ssrc)
+        .max_by_key(|ssrc| count(*ssrc));
     packets.retain(|packet| Some(packet.ssrc) == main);
     pcap::payload(&packets)
 }
