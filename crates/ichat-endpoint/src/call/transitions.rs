@@ -84,7 +84,7 @@ impl Call {
         }
     }
 
-    /// Whether the peer is an iChat (docs/quirks.md, Viceroy [G]).
+    /// Whether the peer is an iChat (docs/quirks.md, Q30 [C, G]).
     fn note_user_agent(&mut self, user_agent: Option<&str>) {
         if let Some(name) = user_agent {
             tracing::debug!(name, "the peer's user agent");
@@ -162,7 +162,8 @@ impl Call {
         });
     }
 
-    /// Answers an INVITE with 200, and media starts at once (docs/protocol/sip.md [I]).
+    /// Answers an INVITE with 200, and media starts at once (docs/protocol/sip.md, toward an iChat
+    /// \[G\]).
     fn accept(&mut self, now: Instant, description: &Description, route: Route) {
         let local = self.describe(route, answerable_formats(&self.config.codecs));
         let choose = if self.config.codecs.is_empty() {
@@ -346,7 +347,8 @@ impl Call {
     }
 }
 
-/// The code and the reason that an unanswered INVITE ends with (docs/protocol/sip.md [G]).
+/// The code and the reason that an unanswered INVITE ends with (docs/protocol/sip.md, in the dialog
+/// \[G\]).
 pub(super) fn failure_reason(cause: &Failure) -> (&'static str, Reason) {
     match cause {
         Failure::Rejected { status: 486, .. } => ("rejected", Reason::Busy),
