@@ -47,7 +47,9 @@ impl Call {
                 self.handle_invite(now, route, from, &body);
             }
             SipEvent::Progress { status } => {
-                if status == 180 || status == 183 {
+                // An iChat that was rung by XMPP has been told of already.
+                let plain_sip = matches!(self.state, State::Dialing { deadline: Some(_), .. });
+                if plain_sip && (status == 180 || status == 183) {
                     let to = vec![self.config.remote_name.clone()];
                     self.event(Event::Ringing {
                         call: self.config.number,
