@@ -28,7 +28,7 @@ pub trait Codec: Send {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CodecName {
     /// G.711 µ-law, 8 kHz, 64 kbit/s: the one that every iChat of the period offers
-    /// (docs/protocol/media.md, payload type 0 [C, G]).
+    /// (docs/protocol/media.md, codecs [C, G]).
     Pcmu,
     /// G.711 A-law, 8 kHz, 64 kbit/s. No iChat is known to offer it; plain SIP peers do.
     Pcma,

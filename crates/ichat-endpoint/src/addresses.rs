@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-/// At most this many of our addresses go into a list (docs/protocol/sip.md, addresses [I]).
+/// At most this many of our addresses go into a list (docs/protocol/sip.md, which address \[I\]).
 pub const MAX_LISTED: usize = 8;
 
 /// One usable address of this machine.
@@ -51,7 +51,7 @@ fn same_prefix(a: u128, b: u128, width: u32, prefix: u8) -> bool {
 ///
 /// With `bind` empty, or naming only the unspecified address: those of all interfaces that are
 /// up, without loopback, link-local and multicast ones. Otherwise exactly the named ones, loopback
-/// included (docs/protocol/sip.md, addresses [I]).
+/// included (docs/protocol/sip.md, which address \[I\]).
 ///
 /// # Errors
 /// When the system does not tell its interfaces.
@@ -121,7 +121,7 @@ fn is_usable(address: IpAddr) -> bool {
 }
 
 /// A peer's addresses in the order to try them: those on a subnet of ours first, then as listed;
-/// families that we have no address of are left out (docs/protocol/sip.md, addresses [I]).
+/// families that we have no address of are left out (docs/protocol/sip.md, which address \[I\]).
 #[must_use]
 pub fn order_targets(ours: &[LocalAddress], theirs: &[SocketAddr]) -> Vec<SocketAddr> {
     let mut targets: Vec<SocketAddr> = Vec::new();

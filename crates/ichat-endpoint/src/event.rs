@@ -9,7 +9,7 @@ pub type CallNumber = u32;
 /// In which way a call was signalled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
-    /// iChat's older requests with address lists (docs/protocol/xmpp.md, legacy stanzas [G]).
+    /// iChat's older requests with address lists (docs/protocol/xmpp.md, legacy stanzas \[G\]).
     Legacy,
     /// iChat's invitations with candidates (docs/protocol/xmpp.md, conference stanzas [C, I]).
     Conference,

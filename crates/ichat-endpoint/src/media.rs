@@ -149,7 +149,7 @@ impl Media {
     }
 
     /// Sends silence from now on, or the frames again. Sequence and timestamps run on
-    /// (docs/protocol/media.md, never be silent [G]).
+    /// (docs/protocol/media.md, never be silent \[G\]).
     pub fn mute(&mut self, muted: bool) {
         self.muted = muted;
     }

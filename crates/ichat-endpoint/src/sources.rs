@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 /// The addresses that have a part in a call on the legacy path: the peer's list, the source of
-/// its SIP messages, its SDP's addresses (docs/protocol/media.md, symmetric RTP [I]).
+/// its SIP messages, its SDP's addresses (docs/protocol/media.md, symmetric RTP).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sources {
     exact: Vec<SocketAddr>,

@@ -24,7 +24,7 @@ const FLAG_POINT_TO_POINT: u32 = 1 << 1;
 const FLAG_CELLULAR: u32 = 1 << 2;
 /// A flags word of exactly this value means IPv6 too: the 2009 gateway wrote it.
 ///
-/// Source: `docs/protocol/addresses.md`, the address record \[G\].
+/// Source: `docs/protocol/addresses.md`, lists \[G\].
 const FLAGS_IPV6_GATEWAY: u32 = 0x0000_0100;
 
 /// Octets of the interface name field.
@@ -60,7 +60,7 @@ impl IpPort {
     /// A record to send: flags from the kind of address, the name cut to 15 octets.
     ///
     /// IPv6 is sent as a flags word of `00000001`
-    /// (`docs/protocol/addresses.md`, the address record \[D\]).
+    /// (`docs/protocol/addresses.md`, lists).
     pub fn new(interface: &str, address: SocketAddr) -> Self {
         let flags = if address.is_ipv6() { FLAG_IPV6 } else { 0 };
         let interface = interface

@@ -34,7 +34,7 @@ pub enum DatagramKind {
     /// A STUN message, with or without the magic cookie (RFC 8489 §5, RFC 3489 §11.1).
     Stun,
     /// Anything else: to be counted and dropped, its source remembered. It may be a pinhole
-    /// datagram, which hints at the NAT mapping of its sender (connectivity.md \[G\]).
+    /// datagram, which hints at the NAT mapping of its sender (same place \[G\]).
     Unknown,
 }
 

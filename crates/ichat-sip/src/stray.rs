@@ -5,7 +5,7 @@ use crate::message::{ALLOWED_METHODS, HeaderName, Message, Method, Request, Resp
 /// The answer to a request outside any call, for the source of its packet.
 ///
 /// 200 to OPTIONS, 603 to an INVITE that nobody waits for, 481 to whatever belongs into a dialog,
-/// 405 to the rest (docs/protocol/sip.md, in the dialog \[G\]). `None` for an ACK, a response and
+/// 405 to the rest (docs/protocol/sip.md, in the dialog). `None` for an ACK, a response and
 /// what is no SIP: answers to these would never end. The same request gets the same answer, octet
 /// for octet, so no state is needed.
 pub fn stray_reply(octets: &[u8], user_agent: &str) -> Option<Vec<u8>> {

@@ -102,7 +102,7 @@ impl fmt::Display for ExtToken {
     }
 }
 
-/// Which of the two forms of ringing (docs/protocol/xmpp.md, the whole call).
+/// Which of the two forms of ringing (docs/protocol/README.md, two dialects).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dialect {
     /// A list of addresses, SIP straight to one of them.

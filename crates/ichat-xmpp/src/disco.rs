@@ -1,7 +1,7 @@
 //! Service discovery (XEP-0030): what we answer, and what a peer's answer holds.
 //!
-//! docs/protocol/xmpp.md, capabilities \[G, P, C\]; docs/protocol/field.md, servers ask us about
-//! ourselves \[C\].
+//! docs/protocol/xmpp.md, capabilities \[G, P, C\]; docs/protocol/field.md, 5: servers ask us about
+//! ourselves (tried).
 
 use std::collections::BTreeSet;
 

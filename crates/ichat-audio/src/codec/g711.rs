@@ -7,7 +7,7 @@ use super::Codec;
 /// Samples per second (RFC 3551, section 4.5.14).
 const SAMPLE_RATE_HZ: u32 = 8_000;
 
-/// 20 ms, the packet interval of iChat (docs/protocol/media.md, payload type 0 [C, G]).
+/// 20 ms, the packet interval of iChat (docs/protocol/media.md, codecs [C, G]).
 const SAMPLES_PER_PACKET: usize = 160;
 
 /// Either law. Stateless: a packet is decoded without its forerunners.

@@ -34,7 +34,7 @@ use crate::sources::Sources;
 pub use silence::{LONG_SILENCE_LIMIT, SILENCE_LIMIT};
 use state::State;
 
-/// How long an accepted caller may take to send its INVITE (docs/protocol/xmpp.md, ringing [I]).
+/// How long an accepted caller may take to send its INVITE (docs/protocol/xmpp.md, while it rings).
 pub const INVITE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long the answer to a good-bye is waited for before the call counts as over.
@@ -99,7 +99,7 @@ pub struct Call {
 
 impl Call {
     /// Calls: sends an INVITE to the first of `routes`, and after a second without any reply also
-    /// to the next (docs/protocol/sip.md, which address [I]).
+    /// to the next (docs/protocol/sip.md, which address \[I\]).
     ///
     /// `uri_user` is the user part of the URI, `since` the time of the request; `ring_for` ends a
     /// call that only rings (plain SIP; `None` for an iChat, which answers at once).
@@ -216,7 +216,7 @@ impl Call {
     }
 
     /// Whether it waits for an INVITE that a datagram from `source`, with these display names,
-    /// may bring: a listed address, or the right name (docs/protocol/sip.md, toward an iChat [G]).
+    /// may bring: a listed address, or the right name (docs/protocol/sip.md, toward an iChat \[G\]).
     fn expects(&self, source: SocketAddr, from: Option<&str>) -> bool {
         match &self.state {
             State::Awaiting { sources, .. } => {
@@ -304,7 +304,8 @@ impl Call {
     }
 
     /// A datagram of no known kind. While an INVITE is out without any reply, its source is a
-    /// hint: iChat sends such "pinhole" datagrams to open its NAT (docs/protocol/field.md [G]).
+    /// hint: iChat sends such "pinhole" datagrams (docs/protocol/connectivity.md, which datagram is
+    /// what \[G\]; docs/protocol/field.md, 3).
     fn handle_unknown(&mut self, now: Instant, route: Route) {
         match &mut self.state {
             State::Dialing {

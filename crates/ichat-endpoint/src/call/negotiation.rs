@@ -32,7 +32,7 @@ pub(crate) fn codec_of(format: &Format) -> Option<CodecName> {
 }
 
 /// What we offer: the preferred codecs, or the one that every iChat speaks
-/// (docs/protocol/sip.md, toward an iChat [G]).
+/// (docs/protocol/sip.md, toward an iChat \[G\]).
 #[must_use]
 pub(crate) fn offered_formats(preferred: &[CodecName]) -> Vec<Format> {
     if preferred.is_empty() {

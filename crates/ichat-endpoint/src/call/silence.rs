@@ -1,12 +1,12 @@
-//! When silence is worth a word, and when it is the end (docs/contract.md, reasons).
+//! When silence is worth a word, and when it is the end (docs/contract.md, events).
 
 use std::time::{Duration, Instant};
 
 /// After this long without any packet, a call is over (docs/protocol/sip.md, in the dialog [P, G]).
 pub const SILENCE_LIMIT: Duration = Duration::from_secs(10);
 
-/// The same toward an iChat, which stops sending when it is muted (docs/protocol/field.md, muted
-/// Mac), and while the peer holds.
+/// The same toward an iChat, which stops sending when it is muted (docs/protocol/field.md, 4), and
+/// while the peer holds.
 pub const LONG_SILENCE_LIMIT: Duration = Duration::from_secs(60);
 
 /// How long nothing has come.

@@ -47,7 +47,9 @@ impl Call {
                 self.handle_invite(now, route, from, &body);
             }
             SipEvent::Progress { status } => {
-                if status == 180 || status == 183 {
+                // An iChat that was rung by XMPP has been told of already.
+                let plain_sip = matches!(self.state, State::Dialing { deadline: Some(_), .. });
+                if plain_sip && (status == 180 || status == 183) {
                     let to = vec![self.config.remote_name.clone()];
                     self.event(Event::Ringing {
                         call: self.config.number,
@@ -84,7 +86,7 @@ impl Call {
         }
     }
 
-    /// Whether the peer is an iChat (docs/quirks.md, Viceroy [G]).
+    /// Whether the peer is an iChat (docs/quirks.md, Q30 [C, G]).
     fn note_user_agent(&mut self, user_agent: Option<&str>) {
         if let Some(name) = user_agent {
             tracing::debug!(name, "the peer's user agent");
@@ -162,7 +164,8 @@ impl Call {
         });
     }
 
-    /// Answers an INVITE with 200, and media starts at once (docs/protocol/sip.md [I]).
+    /// Answers an INVITE with 200, and media starts at once (docs/protocol/sip.md, toward an iChat
+    /// \[G\]).
     fn accept(&mut self, now: Instant, description: &Description, route: Route) {
         let local = self.describe(route, answerable_formats(&self.config.codecs));
         let choose = if self.config.codecs.is_empty() {
@@ -346,7 +349,8 @@ impl Call {
     }
 }
 
-/// The code and the reason that an unanswered INVITE ends with (docs/protocol/sip.md [G]).
+/// The code and the reason that an unanswered INVITE ends with (docs/protocol/sip.md, in the dialog
+/// \[G\]).
 pub(super) fn failure_reason(cause: &Failure) -> (&'static str, Reason) {
     match cause {
         Failure::Rejected { status: 486, .. } => ("rejected", Reason::Busy),

@@ -17,8 +17,8 @@ use crate::{
     transaction::{Client, Hunt, InviteClient, InviteServer, Replies},
 };
 
-/// No reply of any kind to our INVITE for this long: unreachable (docs/protocol/sip.md, toward an
-/// iChat \[I\]).
+/// No reply of any kind to our INVITE for this long: unreachable (docs/protocol/sip.md, which
+/// address \[I\]).
 const NO_REPLY: Duration = Duration::from_secs(20);
 
 /// A BYE waits for the ACK of our 200 no longer than this.

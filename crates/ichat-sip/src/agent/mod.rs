@@ -56,7 +56,7 @@ impl UserAgent {
         }
     }
 
-    /// Calls the peer at `sip:uri_user@…` (docs/protocol/sip.md, toward an iChat \[I\]).
+    /// Calls the peer at `sip:uri_user@…` (docs/protocol/sip.md, which address \[I\]).
     ///
     /// The same octets go to the first route; after 1 s without any reply also to the next, and so
     /// on, at most 64; each gets them again after 500 ms, 1 s, 2 s and so on. The first to reply is

@@ -45,8 +45,8 @@ impl Message {
     /// Reads a datagram.
     ///
     /// The body is as long as Content-Length says; where that is missing, no number or too large,
-    /// it is the rest of the datagram (docs/protocol/sip.md, in the dialog; RFC 3261 §18.3 would
-    /// have the latter discarded).
+    /// it is the rest of the datagram (docs/quirks.md, Q38; RFC 3261 §18.3 would have the
+    /// latter discarded).
     ///
     /// # Errors
     /// Where the octets are too long, have too many headers, or do not begin with a request line

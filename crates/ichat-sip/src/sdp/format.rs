@@ -35,7 +35,7 @@ const STATIC: [(u8, &str, u32); 13] = [
 ];
 
 impl Format {
-    /// G.711 µ-law, payload type 0: what every iChat takes (docs/protocol/media.md \[C, G\]).
+    /// G.711 µ-law, payload type 0: what every iChat takes (docs/protocol/media.md, codecs \[C, G\]).
     pub fn pcmu() -> Self {
         Self::mono(0, "PCMU", 8000)
     }

@@ -1,5 +1,5 @@
-//! Which address the INVITE goes to while nobody has replied: docs/protocol/sip.md, toward an
-//! iChat \[I\].
+//! Which address the INVITE goes to while nobody has replied: docs/protocol/sip.md, which
+//! address \[I\].
 
 use std::{
     collections::VecDeque,

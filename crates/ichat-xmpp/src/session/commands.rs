@@ -14,7 +14,7 @@ use crate::fault::StanzaFault;
 use crate::vc::ResponseCode;
 
 /// iChat answered the INVITE with 603 when the caller's user part was longer, for reasons unknown
-/// (docs/protocol/xmpp.md, ringing, resources, tear-down \[G\]).
+/// (docs/protocol/xmpp.md, while it rings \[G\]).
 const USER_LENGTH_LIMIT: usize = 10;
 
 impl Session {

@@ -1,6 +1,6 @@
 //! A call that we place: somebody is looked for, devices ring, one accepts, media flows.
 //!
-//! docs/protocol/xmpp.md, ringing, resources, tear-down \[G\].
+//! docs/protocol/xmpp.md, ringing, resources and tear-down \[G\].
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

@@ -17,7 +17,8 @@ use crate::vc::Query;
 impl Session {
     /// Takes a stanza, or a stream error, from the stream.
     ///
-    /// # Errors [`StanzaError`] when it cannot be used; a request is then answered with an error
+    /// # Errors
+    /// [`StanzaError`] when it cannot be used; a request is then answered with an error
     /// where it can be, and nothing ends.
     pub fn handle_stanza(&mut self, now: Instant, stanza: &Element) -> Result<(), StanzaError> {
         if matches!(self.account, Account::Offline) {

@@ -1,6 +1,6 @@
 //! Looking for somebody to ring.
 //!
-//! docs/protocol/xmpp.md, ringing, resources, tear-down \[G; the probe's limits tried with
+//! docs/protocol/xmpp.md, ringing, resources and tear-down \[G; the probe's limits tried with
 //! Prosody\].
 
 use std::time::{Duration, Instant};
