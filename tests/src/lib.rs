@@ -21,8 +21,10 @@
 //! What a scenario needs and does not find is skipped with a line on standard error, and is a
 //! failure where the variable `CI` is set: see [`requires!`] and [`requires_network!`].
 
+pub mod avahi;
 pub mod baresip;
 pub mod binary;
+pub mod finch;
 pub mod finished;
 pub mod ichat_call;
 pub mod netns;

@@ -10,6 +10,7 @@ mod harness;
 mod inspect;
 mod lan;
 mod lan_losses;
+mod lan_others;
 mod long_calls;
 mod presence;
 mod recordings;

@@ -25,13 +25,15 @@ fn main() -> ExitCode {
     let wants_json = args.iter().any(|argument| argument == "--json");
     let form = if wants_json { Form::Json } else { Form::Human };
     let mut printer = Printer::new(form, started);
-    match start(args, &mut printer) {
-        Ok(status) => ExitCode::from(status),
+    let status = match start(args, &mut printer) {
+        Ok(status) => status,
         Err(failure) => {
             printer.fail(&failure);
-            ExitCode::from(failure.status)
+            failure.status
         }
-    }
+    };
+    printer.finish();
+    ExitCode::from(status)
 }
 
 fn start(args: Vec<std::ffi::OsString>, printer: &mut Printer) -> Result<u8, Failure> {

@@ -1,22 +1,24 @@
 //! `call` and `answer`: an endpoint, its events on the screen, and the user's wishes.
 
-use std::io::IsTerminal;
 use std::time::Duration;
 
-use ichat_endpoint::{AnswerMode, Command, Event, Outcome, RunError, Signalling, Task, run};
+use ichat_endpoint::{
+    AnswerMode, CallNumber, Command, Event, Outcome, RunError, Signalling, Task, run,
+};
 use tokio::sync::mpsc;
 
 use crate::cli::{AnswerArgs, CallArgs};
 use crate::failure::Failure;
 use crate::keys::{Key, Keys};
+use crate::output::safe;
 use crate::output::{Form, Printer};
-use crate::settings::{endpoint_config, signalling, target};
+use crate::settings::{can_ask, endpoint_config, signalling, target};
 use ichat_endpoint::Target;
 
 /// `ichat-call call PEER`.
 pub(crate) async fn call(args: CallArgs, printer: &mut Printer) -> Result<u8, Failure> {
     let target = target(&args.peer, args.account.lan)?;
-    let config = endpoint_config(&args.talk)?;
+    let config = endpoint_config(&args.talk, args.account.trace.as_deref())?;
     let signalling = match &target {
         Target::Jid(_) => signalling(&args.account, &args.talk.bind, true)?,
         // A call on the local network needs no account, whatever the configuration says.
@@ -31,8 +33,8 @@ pub(crate) async fn call(args: CallArgs, printer: &mut Printer) -> Result<u8, Fa
 
 /// `ichat-call answer`.
 pub(crate) async fn answer(args: AnswerArgs, printer: &mut Printer) -> Result<u8, Failure> {
-    let config = endpoint_config(&args.talk)?;
-    if config.answer == AnswerMode::Ask && !std::io::stdin().is_terminal() {
+    let config = endpoint_config(&args.talk, args.account.trace.as_deref())?;
+    if config.answer == AnswerMode::Ask && !can_ask(args.talk.json) {
         return Err(Failure::usage(
             "nobody can be asked without a terminal: give --auto, --decline or --busy",
         ));
@@ -110,8 +112,8 @@ struct User {
     signals: Signals,
     interrupts: u32,
     muted: bool,
-    /// A call rings and waits for a decision.
-    asked: bool,
+    /// The call that rings and waits for a decision.
+    asked: Option<CallNumber>,
     /// People who want to see our presence, first come first asked.
     subscribers: std::collections::VecDeque<String>,
 }
@@ -127,13 +129,14 @@ impl User {
             None
         };
         printer.raw = keys.is_some();
+        printer.live = true;
         Ok(Self {
             commands,
             keys,
             signals: Signals::new()?,
             interrupts: 0,
             muted: false,
-            asked: false,
+            asked: None,
             subscribers: std::collections::VecDeque::new(),
         })
     }
@@ -148,20 +151,30 @@ impl User {
     fn note(&mut self, event: &Event, printer: &mut Printer) {
         match event {
             Event::Incoming {
-                from, ask: true, ..
+                call,
+                from,
+                ask: true,
+                ..
             } => {
-                self.asked = true;
+                self.asked = Some(*call);
                 if self.keys.is_some() {
-                    printer.line(&format!("{from} calls. Answer? [y]es [n]o [b]usy"));
+                    printer.line(&format!("{} calls. Answer? [y]es [n]o [b]usy", safe(from)));
                 }
             }
             Event::SubscriptionRequest { from } => {
                 self.subscribers.push_back(from.clone());
                 if self.keys.is_some() {
-                    printer.line(&format!("Let {from} see when you are online? [y]es [n]o"));
+                    printer.line(&format!(
+                        "Let {} see when you are online? [y]es [n]o",
+                        safe(from)
+                    ));
                 }
             }
-            Event::Accepted { .. } | Event::Ended { .. } => self.asked = false,
+            Event::Accepted { call, .. } | Event::Ended { call, .. } => {
+                if self.asked == Some(*call) {
+                    self.asked = None;
+                }
+            }
             Event::Online { .. }
             | Event::Listening { .. }
             | Event::Ringing { .. }
@@ -210,7 +223,7 @@ impl User {
             Key::Interrupt => return self.interrupt(),
             Key::Letter(letter) => letter,
         };
-        match (letter, self.asked) {
+        match (letter, self.asked.is_some()) {
             ('y', true) => Wish::Command(Command::Answer),
             ('n', true) => Wish::Command(Command::Decline),
             ('b', true) => Wish::Command(Command::Busy),
@@ -231,12 +244,14 @@ impl User {
     }
 }
 
-/// Interrupts from outside: Ctrl-C, and on Unix a request to terminate.
+/// Interrupts from outside: Ctrl-C, and on Unix a request to terminate or a closed terminal.
 struct Signals {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    hangup: tokio::signal::unix::Signal,
 }
 
 impl Signals {
@@ -247,6 +262,7 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
             terminate: signal(SignalKind::terminate()).map_err(failed)?,
+            hangup: signal(SignalKind::hangup()).map_err(failed)?,
         })
     }
 
@@ -255,6 +271,7 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
         }
     }
 

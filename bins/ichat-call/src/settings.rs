@@ -23,13 +23,17 @@ const LAN_PORT: u16 = 5298;
 /// SIP's default port (RFC 3261 §19.1.2).
 const SIP_PORT: u16 = 5060;
 
-/// Whether somebody sits there who can be asked.
-pub(crate) fn has_terminal() -> bool {
-    std::io::stdin().is_terminal()
+/// Whether somebody sits there who can be asked: keys come from a terminal, and the question is
+/// seen on one.
+pub(crate) fn can_ask(json: bool) -> bool {
+    !json && std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
 }
 
 /// What the endpoint shall do with calls and files.
-pub(crate) fn endpoint_config(talk: &TalkArgs) -> Result<EndpointConfig, Failure> {
+pub(crate) fn endpoint_config(
+    talk: &TalkArgs,
+    trace: Option<&Path>,
+) -> Result<EndpointConfig, Failure> {
     if talk.dialect != DialectChoice::Legacy {
         return Err(Failure::not_yet(
             "the conference dialect (--dialect conference or auto)",
@@ -49,7 +53,7 @@ pub(crate) fn endpoint_config(talk: &TalkArgs) -> Result<EndpointConfig, Failure
         .iter()
         .map(|name| codec(name))
         .collect::<Result<Vec<_>, _>>()?;
-    files(talk)?;
+    files(talk, trace)?;
     let has_microphone = matches!(talk.input, SourceSpec::Mic(_));
     let allow = if talk.allow.is_empty() {
         vec![if has_microphone {
@@ -68,7 +72,7 @@ pub(crate) fn endpoint_config(talk: &TalkArgs) -> Result<EndpointConfig, Failure
         Some(AcceptChoice::Ask) => AcceptPolicy::Ask,
         Some(AcceptChoice::All) => AcceptPolicy::All,
         None if talk.auto && !has_microphone => AcceptPolicy::All,
-        None if has_terminal() => AcceptPolicy::Ask,
+        None if can_ask(talk.json) => AcceptPolicy::Ask,
         None => AcceptPolicy::None,
     };
     Ok(EndpointConfig {
@@ -117,7 +121,7 @@ fn codec(name: &str) -> Result<CodecName, Failure> {
 }
 
 /// No file may be read and written, or written twice.
-fn files(talk: &TalkArgs) -> Result<(), Failure> {
+fn files(talk: &TalkArgs, trace: Option<&Path>) -> Result<(), Failure> {
     let mut uses: Vec<(&'static str, &Path)> = Vec::new();
     if let SourceSpec::File(path) = &talk.input {
         uses.push(("--input", path));
@@ -127,6 +131,7 @@ fn files(talk: &TalkArgs) -> Result<(), Failure> {
     }
     uses.extend(talk.record.as_deref().map(|path| ("--record", path)));
     uses.extend(talk.pcap.as_deref().map(|path| ("--pcap", path)));
+    uses.extend(trace.map(|path| ("--trace", path)));
     distinct_files(&uses).map_err(Failure::usage)
 }
 
@@ -277,7 +282,7 @@ fn password(account: &AccountArgs, jid: &str) -> Result<SecretString, Failure> {
     if let Ok(password) = std::env::var("ICHAT_CALL_PASSWORD") {
         return Ok(password.into());
     }
-    if !has_terminal() {
+    if !std::io::stdin().is_terminal() {
         return Err(Failure::usage(
             "no password: give --password-file FILE, or set ICHAT_CALL_PASSWORD",
         ));

@@ -120,6 +120,13 @@ fn is_usable(address: IpAddr) -> bool {
     !(address.is_loopback() || address.is_unspecified() || address.is_multicast() || link_local_v6)
 }
 
+fn is_broadcast(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_broadcast(),
+        IpAddr::V6(_) => false,
+    }
+}
+
 /// A peer's addresses in the order to try them: those on a subnet of ours first, then as listed;
 /// families that we have no address of are left out (docs/protocol/sip.md, which address \[I\]).
 #[must_use]
@@ -129,9 +136,13 @@ pub fn order_targets(ours: &[LocalAddress], theirs: &[SocketAddr]) -> Vec<Socket
         let reachable = ours
             .iter()
             .any(|local| local.address.is_ipv4() == address.is_ipv4());
+        let loopback = ours.iter().any(|local| local.address.is_loopback());
         if reachable
             && address.port() != 0
             && !address.ip().is_unspecified()
+            && !address.ip().is_multicast()
+            && !is_broadcast(address.ip())
+            && (loopback || !address.ip().is_loopback())
             && !targets.contains(address)
         {
             targets.push(*address);

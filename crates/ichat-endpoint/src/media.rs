@@ -67,6 +67,8 @@ pub struct Media {
     rtp: Route,
     rtcp: SocketAddr,
     sources: Sources,
+    /// Where the peer's description last said that RTP and RTCP go.
+    described: (SocketAddr, SocketAddr),
     /// Whether the peer's RTP source is known from a packet of its own.
     latched: bool,
     rtcp_latched: bool,
@@ -116,6 +118,7 @@ impl Media {
             playout: PlayoutBuffer::new(PLAYOUT_DELAY, clock_rate_hz, samples_per_packet)
                 .with_silence(silence_octet(plan.codec)),
             payload_type: plan.format.payload_type,
+            described: (plan.rtp.remote, plan.rtcp),
             rtp: plan.rtp,
             rtcp: plan.rtcp,
             sources: plan.sources,
@@ -161,7 +164,10 @@ impl Media {
 
     /// The peer's description named other addresses: they are taken until packets tell better.
     pub fn redirect(&mut self, rtp: SocketAddr, rtcp: SocketAddr) {
-        if self.sources.add(rtp) | self.sources.add(rtcp) {
+        self.sources.add(rtp);
+        self.sources.add(rtcp);
+        if self.described != (rtp, rtcp) {
+            self.described = (rtp, rtcp);
             self.rtp.remote = rtp;
             self.rtcp = rtcp;
             self.latched = false;
@@ -206,6 +212,7 @@ impl Media {
             tracing::debug!(remote = %route.remote, "RTP comes from here; it is answered there");
             self.rtp = route;
             self.latched = true;
+            self.rtcp_latched = false;
         }
         if !self.heard {
             self.heard = true;

@@ -16,6 +16,9 @@ use crate::addresses::LocalAddress;
 /// (docs/protocol/sip.md, ports [P, C]).
 pub const ICHAT_PORTS: RangeInclusive<u16> = 16393..=16402;
 
+/// So many errors in a row a socket may report before the others get their turn.
+const MAX_ERRORS: u32 = 16;
+
 /// How often a free port is looked for when one number must be free on several addresses.
 const ATTEMPTS_FOR_ANY: u32 = 16;
 
@@ -69,6 +72,30 @@ pub struct Sockets {
 }
 
 impl Sockets {
+    /// Binds what can be bound: with `automatic` an address that is gone again, or not ready yet
+    /// (a new IPv6 address), is left out. Tells which are left.
+    ///
+    /// # Errors
+    /// [`BindError`], with the address that failed.
+    pub fn bind_usable(
+        mut locals: Vec<LocalAddress>,
+        choice: PortChoice,
+        automatic: bool,
+    ) -> Result<(Vec<LocalAddress>, Self), BindError> {
+        loop {
+            match Self::bind(&locals, choice) {
+                Ok(sockets) => return Ok((locals, sockets)),
+                Err(BindError::Io { address, source })
+                    if automatic && source.kind() == io::ErrorKind::AddrNotAvailable =>
+                {
+                    tracing::info!(%source, "an address of this machine cannot be used");
+                    locals.retain(|local| local.address != address);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// Binds every address of `locals` to one port number.
     ///
     /// # Errors
@@ -160,12 +187,12 @@ impl Sockets {
         let count = self.sockets.len();
         let start = self.next;
         let (index, route, len) = poll_fn(|context| {
-            for step in 0..count {
+            'sockets: for step in 0..count {
                 let index = (start + step) % count.max(1);
                 let Some((local, socket)) = self.sockets.get(index) else {
                     continue;
                 };
-                loop {
+                for _ in 0..MAX_ERRORS {
                     let mut octets = ReadBuf::new(buffer);
                     match socket.poll_recv_from(context, &mut octets) {
                         Poll::Ready(Ok(remote)) => {
@@ -178,9 +205,11 @@ impl Sockets {
                         Poll::Ready(Err(error)) => {
                             tracing::trace!(%error, "a socket reported an error; passed over");
                         }
-                        Poll::Pending => break,
+                        Poll::Pending => continue 'sockets,
                     }
                 }
+                // It reports nothing but errors: the others get their turn.
+                context.waker().wake_by_ref();
             }
             Poll::Pending
         })

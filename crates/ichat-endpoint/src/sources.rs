@@ -2,6 +2,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+/// At most this many addresses have a part in one call.
+const MAX_SOURCES: usize = 64;
+
 /// The addresses that have a part in a call on the legacy path: the peer's list, the source of
 /// its SIP messages, its SDP's addresses (docs/protocol/media.md, symmetric RTP).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,9 +28,9 @@ impl Sources {
         }
     }
 
-    /// Adds one; true when it was new.
+    /// Adds one; true when it was new, and there was room.
     pub fn add(&mut self, address: SocketAddr) -> bool {
-        let new = !self.exact.contains(&address);
+        let new = !self.exact.contains(&address) && self.exact.len() < MAX_SOURCES;
         if new {
             self.exact.push(address);
         }

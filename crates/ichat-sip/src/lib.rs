@@ -12,5 +12,5 @@ pub use self::{
     agent::{Config, Event, Failure, Output, SipError, StateError, UserAgent},
     peek::{Peek, PeekKind, peek},
     route::Route,
-    stray::stray_reply,
+    stray::{stray_reply, stray_reply_with},
 };

@@ -9,6 +9,11 @@ use crate::message::{ALLOWED_METHODS, HeaderName, Message, Method, Request, Resp
 /// what is no SIP: answers to these would never end. The same request gets the same answer, octet
 /// for octet, so no state is needed.
 pub fn stray_reply(octets: &[u8], user_agent: &str) -> Option<Vec<u8>> {
+    stray_reply_with(octets, user_agent, 603)
+}
+
+/// The same with another refusal of an INVITE: 486 while a call is on.
+pub fn stray_reply_with(octets: &[u8], user_agent: &str, to_invite: u16) -> Option<Vec<u8>> {
     let Message::Request(request) = Message::parse(octets).ok()? else {
         return None;
     };
@@ -17,7 +22,7 @@ pub fn stray_reply(octets: &[u8], user_agent: &str) -> Option<Vec<u8>> {
     let status = match &request.method {
         Method::Ack => return None,
         Method::Options if !in_dialog => 200,
-        Method::Invite if !in_dialog => 603,
+        Method::Invite if !in_dialog => to_invite,
         Method::Other(_) if !in_dialog => 405,
         Method::Invite
         | Method::Bye

@@ -87,7 +87,8 @@ pub(crate) struct Agent {
     pub(crate) answered: Option<String>,
     roster: BTreeMap<String, String>,
     asked: BTreeSet<String>,
-    greeted: bool,
+    /// The roster is there; without a server: our announcement is out.
+    pub(crate) greeted: bool,
     busy: bool,
     pub(crate) avavail_at: Option<Instant>,
 }

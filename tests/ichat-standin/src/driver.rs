@@ -308,7 +308,12 @@ impl Driver {
             return;
         };
         match event {
-            LanEvent::Online(name) => agent.announced(now, name),
+            LanEvent::Online(name) => {
+                if agent.announced(now, name) {
+                    let target = agent.target.clone();
+                    lan.trouble(&target, &mut self.book);
+                }
+            }
             LanEvent::Seen(name, caps) => {
                 if agent.see(now, name.clone(), caps, &mut self.book) {
                     lan.trouble(&name, &mut self.book);

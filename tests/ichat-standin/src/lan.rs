@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 pub(crate) const PORT: u16 = 5298;
 /// A neighbour answers a TCP connection by then.
 const CONNECT_TIME: Duration = Duration::from_secs(3);
+/// Neighbours take so long to look up whom they have just heard of.
+const SETTLE_TIME: Duration = Duration::from_millis(500);
 /// Multicast may be so much later than a stream.
 const ANNOUNCE_TIME: Duration = Duration::from_secs(3);
 /// The last packets of the announcement may take so long.
@@ -468,7 +470,10 @@ fn watch(daemon: &ServiceDaemon, inputs: &Sender<LanInput>) -> Result<(), mdns_s
     thread::spawn(move || {
         while let Ok(event) = told.recv() {
             let input = match event {
-                DaemonEvent::Announce(..) => LanInput::Announced,
+                DaemonEvent::Announce(..) => {
+                    thread::sleep(SETTLE_TIME);
+                    LanInput::Announced
+                }
                 DaemonEvent::NameChange(change) if change.new_name.ends_with(SERVICE) => {
                     LanInput::Renamed(instance(&change.new_name))
                 }

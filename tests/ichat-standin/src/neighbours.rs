@@ -21,12 +21,25 @@ impl Agent {
         crate::presence::tokens(&self.options.vc, available)
     }
 
-    /// Our announcement is out, under this name.
-    pub(crate) fn announced(&mut self, now: Instant, name: String) {
+    /// Our announcement is out, under this name. `true`: whom we look for is there already.
+    pub(crate) fn announced(&mut self, now: Instant, name: String) -> bool {
         self.jid = name;
+        self.greeted = true;
         self.avavail_at = self.options.vc.avavail_after.map(|after| now + after);
         self.tell("online", json!({ "jid": self.jid }));
         self.begin_ring(now);
+        self.greet_target(now)
+    }
+
+    /// Old clients shut out whoever is not announced yet, so the target is greeted once we are.
+    fn greet_target(&mut self, now: Instant) -> bool {
+        let target = self.target.clone();
+        let is_due = self.greeted && self.peers.caps(&target).is_some();
+        let is_first = is_due && self.peers.is_new(&target, "greeting");
+        if is_first {
+            self.greet_peer(now, &target);
+        }
+        is_first
     }
 
     /// A neighbour announces these capabilities. `true`: it is the one that we look for, seen
@@ -50,10 +63,7 @@ impl Agent {
             self.expect_callable(&name, "rings", book);
             self.peers.watch(&name);
         }
-        let is_first = is_target && self.peers.is_new(&name, "greeting");
-        if is_first {
-            self.greet_peer(now, &name);
-        }
+        let is_first = is_target && self.greet_target(now);
         self.ring_more(now);
         is_first
     }
@@ -66,7 +76,8 @@ impl Agent {
 
     /// A stream with a neighbour has begun. `true`: it is the first one, and from it.
     pub(crate) fn stream_opened(&mut self, now: Instant, name: &str) -> bool {
-        if let Some(caps) = self.peers.caps(name) {
+        // Who has no caps may not even answer.
+        if let Some(caps) = self.peers.caps(name).filter(|caps| !caps.node.is_empty()) {
             self.ask_for(now, name, &caps);
         }
         let is_first = self.target.is_empty() && self.peers.is_new(name, "greeting");

@@ -4,8 +4,32 @@ use std::time::Duration;
 
 use ichat_endpoint::{Acceptance, Event, Reason, Summary};
 
-/// One line, or nothing for what only scripts want to know.
+/// One line, or nothing for what only scripts want to know. What peers wrote is made safe for a
+/// terminal.
 pub(crate) fn event(event: &Event) -> Option<String> {
+    text(event).map(|text| safe(&text))
+}
+
+/// No control character reaches the terminal: it could set its title or clear its screen.
+pub(crate) fn safe(text: &str) -> String {
+    let lines: Vec<String> = text
+        .lines()
+        .map(|line| {
+            line.chars()
+                .map(|c| {
+                    if c.is_control() {
+                        char::REPLACEMENT_CHARACTER
+                    } else {
+                        c
+                    }
+                })
+                .collect()
+        })
+        .collect();
+    lines.join(" ⏎ ")
+}
+
+fn text(event: &Event) -> Option<String> {
     Some(match event {
         Event::Online { jid } => format!("Online as {jid}"),
         Event::Listening { address } => format!("Waiting for SIP calls at sip:user@{address}"),
@@ -83,5 +107,23 @@ pub(crate) fn seconds(duration: Duration) -> String {
         format!("{}:{:02}", whole / 60, whole % 60)
     } else {
         format!("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peers_text_cannot_steer_the_terminal() {
+        let event = Event::Message {
+            from: "mac@im.test/iChat".into(),
+            body: "a\u{1b}]0;title\u{7}b\nc\u{9b}2J".into(),
+        };
+        let line = super::event(&event).unwrap_or_default();
+        assert_eq!(
+            line,
+            "mac@im.test/iChat: a\u{fffd}]0;title\u{fffd}b ⏎ c\u{fffd}2J"
+        );
     }
 }

@@ -182,7 +182,10 @@ impl Call {
 
     /// The call is over; its user agent stays to answer what is sent again.
     pub(super) fn end(&mut self, summary: Summary) {
-        let ua = std::mem::replace(&mut self.state, State::Ended { ua: None }).into_user_agent();
+        let ua = std::mem::replace(&mut self.state, State::Ended { ua: None })
+            .into_user_agent()
+            // One that never had an INVITE would take that of the next caller.
+            .filter(|ua| ua.call_id().is_some());
         self.state = State::Ended { ua };
         self.event(Event::Ended {
             call: self.config.number,

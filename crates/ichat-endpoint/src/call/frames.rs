@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::silence::Silence;
 use super::state::State;
 use super::{Call, Output};
 use crate::event::{CallStatistics, Direction, Event};
@@ -42,10 +43,12 @@ impl Call {
         }
     }
 
-    /// Frames that nobody made, because the machine slept: timestamps go on without them.
-    pub fn skip_frames(&mut self, frames: u32) {
-        if let State::Active { media, .. } = &mut self.state {
+    /// The machine slept: so many frames were made by nobody, and timestamps go on without them.
+    /// What the peer sent meanwhile waits in the socket, so its silence counts from now.
+    pub fn resume(&mut self, now: Instant, frames: u32) {
+        if let State::Active { media, silence, .. } = &mut self.state {
             media.skip_frames(frames);
+            *silence = Silence::new(now);
         }
     }
 

@@ -25,7 +25,7 @@ use std::time::{Duration, Instant, SystemTime};
 use ichat_audio::CodecName;
 use ichat_rtp::DatagramKind;
 use ichat_sip::message::Method;
-use ichat_sip::{Config, PeekKind, Route, UserAgent};
+use ichat_sip::{Config, PeekKind, Route, SipError, UserAgent};
 
 use crate::event::{CallNumber, Event, Reason, Summary};
 use crate::media::MediaSeeds;
@@ -95,6 +95,8 @@ pub struct Call {
     sdp_version: u64,
     /// The peer calls itself Viceroy: an iChat.
     viceroy: bool,
+    /// The user knows of an INVITE that cannot be read.
+    warned_of_invite: bool,
 }
 
 impl Call {
@@ -182,6 +184,7 @@ impl Call {
             ssrc,
             sdp_version: 1,
             viceroy: false,
+            warned_of_invite: false,
         }
     }
 
@@ -207,6 +210,13 @@ impl Call {
                 ..
             }
         )
+    }
+
+    /// Whether an INVITE has begun a dialog.
+    #[must_use]
+    pub fn has_dialog(&self) -> bool {
+        let call_id = self.state.user_agent().and_then(UserAgent::call_id);
+        call_id.is_some()
     }
 
     /// Whether it is over and nothing is left to send.
@@ -282,20 +292,34 @@ impl Call {
             Err(error) => {
                 tracing::debug!(%error, "a SIP message that this call cannot use");
                 self.warn_bad_invite(octets, &error);
-                self.stray(route, octets);
+                // To one of another dialog the user agent has said 481 already.
+                if !matches!(error, SipError::OtherDialog) {
+                    self.stray(route, octets);
+                }
             }
         }
     }
 
-    /// Answers a request that belongs to no dialog of ours.
+    /// Answers a request that belongs to no dialog of ours: a caller learns that we are busy,
+    /// unless it was not expected at all.
     fn stray(&mut self, route: Route, octets: &[u8]) {
-        if let Some(octets) = ichat_sip::stray_reply(octets, &self.config.user_agent) {
+        let busy = match &self.state {
+            State::Offered { .. } | State::Dialing { .. } | State::Active { .. } => true,
+            State::Awaiting { .. } | State::Ending { .. } | State::Ended { .. } => false,
+        };
+        let invite = if busy { 486 } else { 603 };
+        if let Some(octets) = ichat_sip::stray_reply_with(octets, &self.config.user_agent, invite) {
             self.outputs.push_back(Output::Transmit { route, octets });
         }
     }
 
-    fn warn_bad_invite(&mut self, octets: &[u8], error: &ichat_sip::SipError) {
-        if octets.starts_with(b"INVITE") && matches!(self.state, State::Awaiting { .. }) {
+    /// Told once: a flood of such datagrams must not become a flood of events.
+    fn warn_bad_invite(&mut self, octets: &[u8], error: &SipError) {
+        if !self.warned_of_invite
+            && octets.starts_with(b"INVITE")
+            && matches!(self.state, State::Awaiting { .. })
+        {
+            self.warned_of_invite = true;
             self.warn(
                 "bad-invite",
                 format!("the caller's INVITE cannot be read: {error}"),

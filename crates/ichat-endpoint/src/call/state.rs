@@ -55,7 +55,7 @@ pub(super) enum State {
         connected: Option<Instant>,
         /// How long nothing has come.
         silence: Silence,
-        /// Whether the peer holds.
+        /// Whether the peer is silent by right: it holds, or only listens.
         held: bool,
         /// The codec.
         format: Format,

@@ -48,7 +48,13 @@ impl Call {
             }
             SipEvent::Progress { status } => {
                 // An iChat that was rung by XMPP has been told of already.
-                let plain_sip = matches!(self.state, State::Dialing { deadline: Some(_), .. });
+                let plain_sip = matches!(
+                    self.state,
+                    State::Dialing {
+                        deadline: Some(_),
+                        ..
+                    }
+                );
                 if plain_sip && (status == 180 || status == 183) {
                     let to = vec![self.config.remote_name.clone()];
                     self.event(Event::Ringing {
@@ -210,9 +216,8 @@ impl Call {
                 .formats
                 .iter()
                 .find(|format| {
-                    offered
-                        .iter()
-                        .any(|ours| ours.payload_type == format.payload_type)
+                    let ours = |ours: &Format| ours.payload_type == format.payload_type;
+                    offered.iter().any(ours) && codec_of(format).is_some()
                 })
                 .cloned()
                 .ok_or(SdpError::NoCommonCodec {
@@ -265,7 +270,7 @@ impl Call {
             media,
             connected: None,
             silence: Silence::new(now),
-            held: is_held(audio),
+            held: is_held(audio) || !audio.direction.sends(),
             format,
         };
         let call = self.config.number;
@@ -328,11 +333,12 @@ impl Call {
             .and_then(|(description, audio)| Ok((sdp::answer(&description, &local)?, audio)));
         let result = match answered {
             Ok(((body, _), audio)) => {
-                *held = is_held(&audio);
+                let silent = is_held(&audio);
+                *held = silent || !audio.direction.sends();
                 // An iChat that hears nothing for 10 s ends the call, so it gets silence.
-                media.permit_sending(!*held || self.viceroy);
-                media.mute(*held);
-                if !*held {
+                media.permit_sending(!silent || self.viceroy);
+                media.mute(silent);
+                if !silent {
                     let (rtp, rtcp) = media_addresses(&audio, route);
                     media.redirect(rtp, rtcp);
                 }
@@ -340,7 +346,7 @@ impl Call {
             }
             Err(error) => {
                 tracing::warn!(%error, "a re-INVITE that cannot be used, refused; the call goes on");
-                ua.reject(now, 488)
+                ua.reject(now, 606)
             }
         };
         if let Err(error) = result {

@@ -21,14 +21,11 @@ pub(super) struct Audio {
     sink: Box<dyn Sink>,
     recorder: Option<Recorder>,
     frame: Vec<i16>,
-    pub(super) muted: bool,
 }
 
 impl std::fmt::Debug for Audio {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Audio")
-            .field("muted", &self.muted)
-            .finish_non_exhaustive()
+        f.debug_struct("Audio").finish_non_exhaustive()
     }
 }
 
@@ -55,7 +52,6 @@ impl Audio {
             sink,
             recorder,
             frame: vec![0; FRAME_SAMPLES],
-            muted: false,
         })
     }
 
@@ -64,10 +60,10 @@ impl Audio {
         self.source.start();
     }
 
-    /// One packet interval: a frame to the peer, a frame from it.
-    pub(super) fn exchange(&mut self, now: std::time::Instant, call: &mut Call) {
+    /// One packet interval: a frame to the peer (silence when `muted`), a frame from it.
+    pub(super) fn exchange(&mut self, now: std::time::Instant, call: &mut Call, muted: bool) {
         self.source.read(&mut self.frame);
-        if self.muted {
+        if muted {
             self.frame.fill(0);
         }
         call.send_frame(now, &self.frame);

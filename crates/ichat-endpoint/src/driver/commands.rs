@@ -12,11 +12,7 @@ impl Driver {
             Command::Answer => self.answer(now),
             Command::Decline => self.refuse(now, Reason::Declined),
             Command::Busy => self.refuse(now, Reason::Busy),
-            Command::Mute(muted) => {
-                if let Some(audio) = &mut self.audio {
-                    audio.muted = muted;
-                }
-            }
+            Command::Mute(muted) => self.muted = muted,
             Command::AllowSubscription { from, allow } => {
                 if let Ok(from) = from.parse() {
                     for session in self.links.sessions() {
@@ -36,7 +32,11 @@ impl Driver {
     pub(super) fn hang_up(&mut self, now: Instant) -> bool {
         self.outcome.interrupted = true;
         match &mut self.stage {
-            Stage::Idle => return true,
+            Stage::Idle => {
+                // An endpoint that only waits is told to stop: that is no call's end.
+                self.outcome.reason = None;
+                return true;
+            }
             Stage::Calling { number, leg, .. } => {
                 let (number, leg) = (*number, *leg);
                 self.cancel_leg(now, leg);

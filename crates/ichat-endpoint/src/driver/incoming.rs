@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use ichat_invitation::IpPortList;
 use ichat_sip::message::Method;
 use ichat_sip::{PeekKind, Route};
 use ichat_xmpp::{Jid, ResponseCode, Subscription};
@@ -72,6 +73,11 @@ impl Driver {
                 .unwrap_or_else(|| format!("sip:{}", route.remote));
             let config = self.call_config(number, None, name);
             let call = Call::offered(now, config, route, octets, self.config.timeout);
+            if !call.has_dialog() {
+                // An INVITE that cannot be answered by any means: not even a Via.
+                self.next_number = number;
+                return;
+            }
             self.stage = Stage::Talking {
                 call: Box::new(call),
                 leg: None,
@@ -142,7 +148,8 @@ impl Driver {
             });
             return;
         }
-        let listed = self.read_list(number, connect_data);
+        let read = IpPortList::parse_hex(connect_data);
+        let listed = read.as_ref().map(IpPortList::addresses).unwrap_or_default();
         let usable = !self.routes_to(&listed).is_empty();
         let decision = if usable {
             self.decide(Some((leg.link, &from)))
@@ -157,6 +164,7 @@ impl Driver {
             audio_only,
             ask,
         });
+        self.warn_of_list(number, &read, usable);
         self.stage = Stage::Asked {
             number,
             leg,

@@ -3,14 +3,18 @@
 
 use std::future::poll_fn;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ichat_xmpp::client::Connection;
 use ichat_xmpp::client::lan::StreamSlot;
 use ichat_xmpp::{CallId, FullJid, Output, Session, SessionConfig};
 use minidom::Element;
+use tokio::time::timeout;
 
 use super::stream::Stream;
+
+/// How long a server may take to say good-bye.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Which stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,8 +172,8 @@ impl Links {
             .map(|link| tokio::spawn(link.stream.close()))
             .collect();
         for stream in closing {
-            if stream.await.is_err() {
-                tracing::debug!("a stream did not end well");
+            if timeout(CLOSE_PATIENCE, stream).await.is_err() {
+                tracing::debug!("a stream did not end in time");
             }
         }
     }

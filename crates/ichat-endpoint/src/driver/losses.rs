@@ -35,8 +35,9 @@ impl Driver {
             }
             Stage::Asked { number, leg, .. } if lost(leg) => {
                 let number = *number;
-                self.warn(Some(number), "server-unreachable", error);
+                self.warn(Some(number), "server-unreachable", error.clone());
                 self.end_ringing(number, Reason::Failed);
+                self.lost = was_server.then_some(error);
             }
             Stage::Glare {
                 number,
@@ -51,6 +52,7 @@ impl Driver {
                 let message =
                     format!("the connection to the server is lost; the call goes on: {error}");
                 self.warn(Some(number), "server-unreachable", message);
+                self.lost = Some(error);
             }
             Stage::Idle if was_server => return Err(RunError::StreamLost(error)),
             Stage::Calling { .. }

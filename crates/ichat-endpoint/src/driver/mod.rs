@@ -144,6 +144,10 @@ struct Driver {
     finished_calls: u32,
     /// The user goes, once the call is over.
     leaves: bool,
+    /// The user does not want to be heard.
+    muted: bool,
+    /// Why the server is gone, when that is to be told after the call.
+    lost: Option<String>,
 }
 
 /// What woke the driver.
@@ -161,7 +165,7 @@ impl Driver {
         events: mpsc::UnboundedSender<Event>,
     ) -> Result<Self, RunError> {
         let locals = usable_addresses(&config.bind).map_err(RunError::Interfaces)?;
-        let sockets = Sockets::bind(&locals, config.port)?;
+        let (locals, sockets) = Sockets::bind_usable(locals, config.port, config.bind.is_empty())?;
         let pcap = match &config.pcap {
             Some(path) => Some(PcapWriter::create(path).map_err(|source| RunError::Pcap {
                 path: path.clone(),
@@ -193,6 +197,8 @@ impl Driver {
             },
             finished_calls: 0,
             leaves: false,
+            muted: false,
+            lost: None,
         })
     }
 
@@ -208,6 +214,11 @@ impl Driver {
             self.drain();
             if self.is_done(task) {
                 return Ok(self.outcome);
+            }
+            if matches!(self.stage, Stage::Idle)
+                && let Some(error) = self.lost.take()
+            {
+                return Err(RunError::StreamLost(error));
             }
             let deadline = tokio::time::Instant::from_std(self.deadline());
             let woken = tokio::select! {
@@ -239,9 +250,12 @@ impl Driver {
     }
 
     fn is_done(&self, task: &Task) -> bool {
+        let finished = self.finished_calls > 0;
         match task {
-            Task::Call(_) => self.finished_calls > 0,
-            Task::Answer { once, .. } => (*once || self.leaves) && self.finished_calls > 0,
+            Task::Call(_) => finished,
+            Task::Answer { once, .. } => {
+                matches!(self.stage, Stage::Idle) && (self.leaves || (*once && finished))
+            }
         }
     }
 
@@ -308,7 +322,8 @@ impl Driver {
             user_agent: format!("{}/{}", self.config.software.0, self.config.software.1),
             codecs: self.config.codecs.clone(),
             duration: self.config.duration,
-            seed: self.seed.next_u64(),
+            // Fresh for each call: what a peer sees of one tells nothing of the next.
+            seed: Seed::from_system().next_u64(),
             wall: SystemTime::now(),
         }
     }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use ichat_invitation::IpPortList;
+use ichat_invitation::{IpPortError, IpPortList};
 use ichat_sip::Route;
 use ichat_xmpp::Jid;
 
@@ -42,6 +42,8 @@ impl Driver {
     pub(super) fn routes_to(&self, remotes: &[SocketAddr]) -> Vec<Route> {
         order_targets(&self.locals, remotes)
             .into_iter()
+            // Two homes may both have 192.168.1.20: an INVITE to it would come back to us.
+            .filter(|remote| !self.sockets.addresses().any(|own| own == *remote))
             .filter_map(|remote| self.sockets.route_to(remote))
             .take(MAX_ROUTES)
             .collect()
@@ -76,7 +78,6 @@ impl Driver {
         });
         let routes = self.routes_to(&listed);
         if routes.is_empty() {
-            self.warn(Some(number), "bad-address-list", NO_USABLE_ADDRESS.into());
             self.cancel_leg(now, leg);
             self.end_ringing(number, Reason::Failed);
             return;
@@ -91,24 +92,30 @@ impl Driver {
 
     /// Reads an address list; what is broken in it becomes a warning.
     pub(super) fn read_list(&self, number: CallNumber, connect_data: &str) -> Vec<SocketAddr> {
-        match IpPortList::parse_hex(connect_data) {
-            Ok(list) => {
-                if list.trailing > 0 {
-                    let message = format!(
-                        "the peer's address list ends in {} octets of a broken record; its {} whole ones are used",
-                        list.trailing,
-                        list.records.len()
-                    );
-                    self.warn(Some(number), "bad-address-list", message);
-                }
-                list.addresses()
-            }
-            Err(error) => {
-                let message = format!("the peer's address list cannot be read: {error}");
-                self.warn(Some(number), "bad-address-list", message);
-                Vec::new()
-            }
-        }
+        let read = IpPortList::parse_hex(connect_data);
+        let listed = read.as_ref().map(IpPortList::addresses).unwrap_or_default();
+        self.warn_of_list(number, &read, !self.routes_to(&listed).is_empty());
+        listed
+    }
+
+    /// One warning about a peer's address list, if there is reason for one.
+    pub(super) fn warn_of_list(
+        &self,
+        number: CallNumber,
+        read: &Result<IpPortList, IpPortError>,
+        usable: bool,
+    ) {
+        let message = match read {
+            Err(error) => format!("the peer's address list cannot be read: {error}"),
+            Ok(_) if !usable => NO_USABLE_ADDRESS.to_owned(),
+            Ok(list) if list.trailing > 0 => format!(
+                "the peer's address list ends in {} octets of a broken record; its {} whole ones are used",
+                list.trailing,
+                list.records.len()
+            ),
+            Ok(_) => return,
+        };
+        self.warn(Some(number), "bad-address-list", message);
     }
 
     /// Our request is over without an acceptance.

@@ -42,11 +42,14 @@ impl Driver {
         }
         match &mut self.stage {
             Stage::Idle | Stage::Calling { .. } | Stage::Glare { .. } | Stage::Asked { .. } => {}
-            Stage::Talking { call, .. } => {
-                if call.poll_timeout().is_some_and(|due| due <= now) {
+            Stage::Talking { .. } => {
+                // Frames first: a machine that slept has to know it before it judges silence.
+                self.exchange_frames(now);
+                if let Stage::Talking { call, .. } = &mut self.stage
+                    && call.poll_timeout().is_some_and(|due| due <= now)
+                {
                     call.handle_timeout(now);
                 }
-                self.exchange_frames(now);
             }
         }
     }
@@ -63,12 +66,13 @@ impl Driver {
         if now.saturating_duration_since(self.next_frame) > LONGEST_CATCH_UP {
             let missed = now.saturating_duration_since(self.next_frame).as_millis()
                 / PACKET_INTERVAL.as_millis();
-            call.skip_frames(u32::try_from(missed).unwrap_or(u32::MAX));
+            call.resume(now, u32::try_from(missed).unwrap_or(u32::MAX));
             self.next_frame = now;
+            self.next_stats = now + STATS_INTERVAL;
         }
         while self.next_frame <= now {
             if let Some(audio) = &mut self.audio {
-                audio.exchange(now, call);
+                audio.exchange(now, call, self.muted);
             }
             self.next_frame += PACKET_INTERVAL;
         }

@@ -8,6 +8,9 @@ use super::links::{Leg, LinkId};
 use super::{Driver, Stage};
 use crate::event::{CallNumber, Dialect, Event, Reason};
 
+/// At most this many addresses of a peer are kept.
+const MAX_LISTED: usize = 64;
+
 impl Driver {
     /// What the XMPP side tells.
     pub(super) fn handle_session_event(&mut self, now: Instant, link: LinkId, event: SessionEvent) {
@@ -113,16 +116,27 @@ impl Driver {
                 call,
                 leg: Some(known),
             } if *known == leg => call.number(),
+            Stage::Asked {
+                number, leg: known, ..
+            } if *known == leg => *number,
             Stage::Idle
             | Stage::Calling { .. }
             | Stage::Glare { .. }
             | Stage::Asked { .. }
             | Stage::Talking { .. } => return,
         };
-        let listed = self.read_list(number, connect_data);
-        let routes = self.routes_to(&listed);
-        if let Stage::Talking { call, .. } = &mut self.stage {
-            call.add_routes(now, &routes);
+        let more = self.read_list(number, connect_data);
+        let routes = self.routes_to(&more);
+        match &mut self.stage {
+            Stage::Talking { call, .. } => call.add_routes(now, &routes),
+            Stage::Asked { listed, .. } => {
+                for address in more {
+                    if listed.len() < MAX_LISTED && !listed.contains(&address) {
+                        listed.push(address);
+                    }
+                }
+            }
+            Stage::Idle | Stage::Calling { .. } | Stage::Glare { .. } => {}
         }
     }
 
@@ -164,7 +178,6 @@ impl Driver {
             Over::Cancelled => Reason::Cancelled,
             Over::Glare { .. } => return self.handle_glare(number, leg.link),
         };
-        self.audio = None;
         self.handle_refusal(number, reason);
     }
 }

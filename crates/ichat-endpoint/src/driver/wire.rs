@@ -42,6 +42,9 @@ impl Driver {
             if let Err(error) = pcap.write(SystemTime::now(), source, destination, octets) {
                 self.pcap = None;
                 self.warn(None, "file", format!("the capture ends here: {error}"));
+            } else if ichat_rtp::classify(octets) != ichat_rtp::DatagramKind::Rtp {
+                // What sets a call up is to be there even if the program is killed.
+                self.flush_pcap();
             }
         }
         if let Some(tap) = &self.config.tap {

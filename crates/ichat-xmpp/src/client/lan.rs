@@ -29,7 +29,9 @@ mod discovery;
 mod gate;
 mod listen;
 mod name;
+mod own;
 mod peer;
+mod record;
 mod table;
 
 use std::io;
@@ -58,7 +60,7 @@ const CONNECT_TIME: Duration = Duration::from_secs(5);
 
 /// How long we listen who is there before we take a name. Answers come within 120 ms (RFC 6762
 /// §6); that nobody else takes it is probed afterwards all the same.
-const LOOK_AROUND: Duration = Duration::from_millis(400);
+const LOOK_AROUND: Duration = Duration::from_millis(600);
 
 /// How to appear on the network.
 #[derive(Debug, Clone)]
@@ -156,7 +158,8 @@ pub struct Lan {
 
 impl Lan {
     /// Listens, browses, and announces us as `user@host`; if that name is taken, with a number
-    /// behind the user part (XEP-0174 §3). Takes half a second.
+    /// behind the user part (XEP-0174 §3). Takes little more than half a
+    /// second; that the name is ours alone is known a second later.
     ///
     /// # Errors
     ///

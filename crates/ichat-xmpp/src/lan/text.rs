@@ -23,5 +23,9 @@ fn shown(character: char) -> char {
 
 /// At most so many octets from the beginning, whole characters.
 pub(crate) fn cut(text: &str, octets: usize) -> &str {
-    text.get(..text.floor_char_boundary(octets)).unwrap_or(text)
+    let octets = octets.min(text.len());
+    (0..=octets)
+        .rev()
+        .find_map(|end| text.get(..end))
+        .unwrap_or_default()
 }

@@ -149,8 +149,8 @@ async fn connect(lan: &Lan, wanted: &str) {
     }
 }
 
-/// Announces a thousand services with long records, again and again.
-pub fn flood() {
+/// Announces so many services with long records, once.
+pub fn flood(count: u32) {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP)).unwrap();
     socket.set_reuse_address(true).unwrap();
     #[cfg(unix)]
@@ -162,11 +162,11 @@ pub fn flood() {
         .set_multicast_if_v4(&Ipv4Addr::new(10, 77, 0, 3))
         .unwrap();
     let socket = UdpSocket::from(socket);
-    for number in 0..1000 {
+    for number in 0..count {
         let packet = announcement(number);
         socket.send_to(&packet, "224.0.0.251:5353").unwrap();
         // The receiver's socket must not overflow: that would be too easy.
-        thread::sleep(Duration::from_millis(2));
+        thread::sleep(Duration::from_millis(1));
     }
     println!("flooded");
     let mut line = String::new();
@@ -201,7 +201,7 @@ fn announcement(number: u32) -> Vec<u8> {
     data = vec![0, 0, 0, 0, 0x14, 0xb2];
     name(&mut data, &host);
     record(&mut out, &instance, 33, 0x8001, &data);
-    let strings = if number % 100 == 0 { 29 } else { 3 };
+    let strings = if number.is_multiple_of(100) { 29 } else { 3 };
     data.clear();
     for string in 0..strings {
         let text = format!("k{string}={}", "x".repeat(245));

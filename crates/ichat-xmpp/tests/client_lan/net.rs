@@ -180,6 +180,21 @@ impl Process {
         }
     }
 
+    /// Asks until it hears this line, and tells whether it did.
+    pub fn hears_in_time(&mut self, question: &str, answer: &str, seconds: u64) -> bool {
+        let end = Instant::now() + Duration::from_secs(seconds);
+        loop {
+            self.tell(question);
+            if self.expect(&[question], 10) == answer {
+                return true;
+            }
+            if Instant::now() > end {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(500));
+        }
+    }
+
     /// Everything heard until now holds none of these.
     pub fn assert_never(&mut self, word: &str) {
         self.heard.extend(self.lines.try_iter());
