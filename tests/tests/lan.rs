@@ -124,6 +124,27 @@ fn we_call_the_mac_across_the_room() {
 }
 
 #[test]
+fn who_talks_is_announced_as_busy_and_afterwards_as_free_again() {
+    requires_network!();
+    let network = Network::pair();
+    let us = answering(network.host(0), US);
+    // The stand-in looks: during the call, and after it.
+    let mac = standin::lan_call(network.host(1), MAC, US)
+        .flags("--duration 8")
+        .spawn();
+    let mac = mac.verdict(seconds(60));
+    mac.assert_ok().assert_ended("hangup").assert_heard_all();
+    assert_eq!(
+        mac.field("peer_ext")
+            .as_str()
+            .map(|ext| ext.contains("avavail")),
+        Some(true)
+    );
+    us.process().interrupt();
+    us.finish(SOON).assert_status(0);
+}
+
+#[test]
 fn the_mac_across_the_room_calls_us() {
     requires_network!();
     let (we, mac) = we_are_called(&Network::pair(), "");
@@ -245,12 +266,17 @@ fn who_comes_second_with_a_name_that_is_taken_gets_another_one() {
     requires_network!();
     let network = Network::pair();
     let first = answering(network.host(0), US);
+    // Until the first one's announcement is settled.
+    let watch = standin::lan_call(network.host(1), MAC, US).flags("--no-ring --timeout 3");
+    watch.spawn().wait_for("presence", SOON);
     let second = answering(network.host(1), US);
-    let name = |us: &ichat_call::IchatCall| text(&us.wait_for("online", SOON), "jid").to_owned();
-    let (first_name, second_name) = (name(&first), name(&second));
-    assert_eq!(first_name, US);
-    assert_ne!(second_name, US);
-    assert!(second_name.contains("amy"), "{second_name}");
+    let renamed = |event: &serde_json::Value| event["event"] == "online" && event["jid"] != US;
+    let online = second
+        .process()
+        .wait_for_where("another name", SOON, renamed);
+    assert!(text(&online, "jid").starts_with("amy"), "{online}");
+    let first_names = first.process().events();
+    assert!(!first_names.iter().any(renamed), "{first_names:?}");
     for us in [first, second] {
         us.process().interrupt();
         us.finish(SOON).assert_status(0);

@@ -240,7 +240,8 @@ impl Agent {
     /// The call is up: `avavail` goes.
     pub(crate) fn connected(&mut self, now: Instant) {
         self.busy = true;
-        self.peers.connected(now);
+        let has_server = !self.is_lan();
+        self.peers.connected(now, has_server);
         self.announce(false);
     }
 

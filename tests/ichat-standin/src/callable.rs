@@ -8,8 +8,10 @@ use crate::xml::Element;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-/// How long `avavail` may take to go, and to come back.
+/// How long `avavail` may take to go. Multicast DNS lets a record change only now and then
+/// (RFC 6762 §8.3, §10.2).
 const AVAVAIL_TIME: Duration = Duration::from_secs(2);
+const LAN_AVAVAIL_TIME: Duration = Duration::from_secs(6);
 
 /// The call's course, for `avavail`.
 #[derive(Clone, Copy, Debug)]
@@ -108,8 +110,12 @@ impl Peers {
     }
 
     /// The call is up.
-    pub(crate) fn connected(&mut self, now: Instant) {
-        self.stage(Stage::Connected(now + AVAVAIL_TIME));
+    pub(crate) fn connected(&mut self, now: Instant, has_server: bool) {
+        let time = match has_server {
+            true => AVAVAIL_TIME,
+            false => LAN_AVAVAIL_TIME,
+        };
+        self.stage(Stage::Connected(now + time));
     }
 
     /// The call is over. Without a call there is nothing to come back.
@@ -135,7 +141,7 @@ impl Peers {
         {
             let there = self.watched_is_available() == Some(true);
             faults.expect(!there, || {
-                "avavail is still advertised 2 s into the call".into()
+                "avavail is still advertised seconds into the call".into()
             });
             self.stage(Stage::Checked);
         }
@@ -190,7 +196,7 @@ mod tests {
         peers.watch("us@im.test/a");
         see(&mut peers, &mut book, while_ringing);
         peers.begun();
-        peers.connected(now);
+        peers.connected(now, true);
         see(&mut peers, &mut book, while_up);
         peers.handle_timeout(now + AVAVAIL_TIME, &mut book.faults);
         peers.ended();

@@ -23,6 +23,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// `avavail` may take so long to come back.
 const RETURN_TIME: Duration = Duration::from_secs(3);
+/// The same where it is announced by multicast DNS.
+const LAN_RETURN_TIME: Duration = Duration::from_secs(9);
 /// After vanishing we stay until the peer has been quiet for so long.
 const QUIET_TIME: Duration = Duration::from_secs(3);
 /// Our last requests may take so long.
@@ -485,8 +487,12 @@ impl Driver {
             .as_ref()
             .is_some_and(|(agent, _)| agent.peers.is_awaited());
         let talking = self.leg.as_ref().is_some_and(|leg| !leg.is_quiet());
+        let return_time = match self.options.mode.is_lan() {
+            true => LAN_RETURN_TIME,
+            false => RETURN_TIME,
+        };
         now >= *at + self.options.linger
-            && (!awaited || now >= *at + RETURN_TIME)
+            && (!awaited || now >= *at + return_time)
             && (!talking || now >= *at + LAST_WORDS)
     }
 

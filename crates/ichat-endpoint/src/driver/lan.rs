@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use ichat_xmpp::client::Connection;
 use ichat_xmpp::client::lan::{Lan, LanConfig, LanEvent, LanPeer, StreamSlot};
-use ichat_xmpp::lan::LanPresence;
+use ichat_xmpp::lan::{LanPresence, VcLetters};
 use ichat_xmpp::{Caps, ExtToken, FullJid, Jid, Mode};
 use tokio::time::timeout;
 
@@ -57,6 +57,7 @@ impl Neighbours {
     /// Shows that we can be called, or that we are in a call (docs/protocol/xmpp.md, busy [G]).
     pub(super) fn show(&mut self, available: bool) {
         let mut presence = self.presence.clone();
+        presence.vc = Some(VcLetters::audio(!available));
         if let (false, Some(caps)) = (available, &mut presence.caps) {
             caps.tokens.retain(|token| *token != ExtToken::AvAvail);
         }
@@ -107,6 +108,7 @@ pub fn lan_presence(first: Option<String>, caps: Caps) -> LanPresence {
     LanPresence {
         first,
         caps: Some(caps),
+        vc: Some(VcLetters::audio(false)),
         ..LanPresence::default()
     }
 }
