@@ -12,7 +12,7 @@ use crate::binary;
 use crate::finished::status_of;
 pub use crate::finished::{Direction, Finished, text};
 use crate::netns::Host;
-use crate::process::{Process, shell_status};
+use crate::process::{Process, Streams, shell_status};
 use crate::prosody::{Account, Security};
 use crate::scratch::Scratch;
 use crate::seconds;
@@ -25,7 +25,7 @@ pub struct Invocation {
     options: Vec<(String, Option<OsString>)>,
     password: Option<String>,
     environment: Vec<(&'static str, PathBuf)>,
-    deaf_after: Option<&'static str>,
+    streams: Streams,
     host: Option<Host>,
     scratch: Scratch,
 }
@@ -59,7 +59,7 @@ pub fn run(words: &[&str]) -> Invocation {
         options: Vec::new(),
         password: None,
         environment: Vec::new(),
-        deaf_after: None,
+        streams: Streams::Read,
         host: None,
         scratch: Scratch::new("ichat-call"),
     }
@@ -168,7 +168,21 @@ impl Invocation {
     /// Our end of its standard output is closed once this event was read.
     #[must_use]
     pub fn deaf_after(mut self, event: &'static str) -> Self {
-        self.deaf_after = Some(event);
+        self.streams = Streams::DeafAfter(event);
+        self
+    }
+
+    /// Nobody reads its standard output, which takes nothing from the beginning.
+    #[must_use]
+    pub fn unread(mut self) -> Self {
+        self.streams = Streams::Unread;
+        self
+    }
+
+    /// Runs in a terminal, where [`IchatCall::press`] presses keys. Needs `script`, of Linux.
+    #[must_use]
+    pub fn at_a_terminal(mut self) -> Self {
+        self.streams = Streams::Typed;
         self
     }
 
@@ -233,14 +247,38 @@ impl Invocation {
                 .first()
                 .map_or("".into(), |word| word.to_string_lossy())
         );
+        if self.streams == Streams::Typed {
+            command = in_a_terminal(&command);
+        }
         IchatCall {
-            process: Process::spawn_deaf(&name, command, self.deaf_after),
+            process: Process::spawn_with(&name, command, self.streams),
             password: self.password,
             is_json,
-            is_deaf: self.deaf_after.is_some(),
+            is_deaf: matches!(self.streams, Streams::DeafAfter(_) | Streams::Unread),
             scratch: self.scratch,
         }
     }
+}
+
+/// The same command in a pseudo-terminal, with its exit status. Whatever it says is standard
+/// output.
+fn in_a_terminal(command: &Command) -> Command {
+    let quoted =
+        |word: &std::ffi::OsStr| format!("'{}'", word.to_string_lossy().replace('\'', "'\\''"));
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words: Vec<String> = words.map(quoted).collect();
+    let mut script = Command::new("script");
+    script
+        .args(["-q", "-e", "-c", &format!("exec {}", words.join(" "))])
+        .arg("/dev/null");
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => script.env(name, value),
+            None => script.env_remove(name),
+        };
+    }
+    script.env("SHELL", "/bin/sh").env("TERM", "dumb");
+    script
 }
 
 /// A running `ichat-call`.
@@ -270,6 +308,18 @@ impl IchatCall {
             .wait_for_where(&format!("code {code}"), limit, |event| {
                 event["code"] == code
             })
+    }
+
+    /// Waits for a line of text with this in it.
+    pub fn wait_for_text(&self, part: &str, limit: Duration) -> String {
+        self.process.wait_for_line(part, limit, |line| {
+            line.text.contains(part).then(|| line.text.clone())
+        })
+    }
+
+    /// Presses keys, at a terminal.
+    pub fn press(&self, keys: &str) {
+        self.process.write(keys);
     }
 
     /// The address that `answer` listens at for plain SIP, as a URI.

@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 use std::io::Write as _;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -212,14 +212,6 @@ impl Host {
         let line = status.lines().find(|line| line.starts_with("VmRSS:"));
         line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok())
             .expect("a running process has memory")
-    }
-
-    /// An address of it.
-    pub fn at(&self, port: u16) -> SocketAddr {
-        match self.family {
-            Family::Both => SocketAddr::new(self.ipv4(), port),
-            Family::Ipv6Only => SocketAddr::new(self.ipv6(), port),
-        }
     }
 
     fn ip(&self, words: &[&str]) {

@@ -1,7 +1,7 @@
 //! A child process: what it says, how it ends, and that it is gone afterwards.
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -17,6 +17,24 @@ pub struct Process {
     transcript: Transcript,
     started: Instant,
     status: Option<ExitStatus>,
+    input: Option<ChildStdin>,
+    /// Our end of a standard output that is never read.
+    #[cfg(unix)]
+    _unread: Option<std::os::unix::net::UnixStream>,
+}
+
+/// What becomes of a child's standard streams.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Streams {
+    /// No standard input; what it says is read.
+    #[default]
+    Read,
+    /// The same, but standard output is closed on our side as soon as this event was read.
+    DeafAfter(&'static str),
+    /// No standard input; standard output is full from the beginning, and nobody reads it.
+    Unread,
+    /// What it says is read, and [`Process::write`] is its standard input.
+    Typed,
 }
 
 impl Process {
@@ -25,30 +43,64 @@ impl Process {
     /// # Panics
     /// If it cannot be started.
     pub fn spawn(name: &str, command: Command) -> Self {
-        Self::spawn_deaf(name, command, None)
+        Self::spawn_with(name, command, Streams::Read)
     }
 
-    /// The same, but standard output is closed on our side as soon as this event was read.
-    pub fn spawn_deaf(name: &str, mut command: Command, until: Option<&'static str>) -> Self {
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+    /// Starts it with standard streams of one's choice.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn spawn_with(name: &str, mut command: Command, streams: Streams) -> Self {
+        #[cfg(unix)]
+        let unread = (streams == Streams::Unread).then(full);
+        match streams {
+            Streams::Typed => command.stdin(Stdio::piped()),
+            Streams::Read | Streams::DeafAfter(_) | Streams::Unread => command.stdin(Stdio::null()),
+        };
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        #[cfg(unix)]
+        let unread = unread.map(|(ours, theirs)| {
+            command.stdout(std::os::fd::OwnedFd::from(theirs));
+            ours
+        });
         let started = Instant::now();
         let mut child = command
             .spawn()
             .unwrap_or_else(|error| panic!("{name} ({command:?}): {error}"));
         let transcript = Transcript::default();
-        let output = child.stdout.take().expect("standard output is piped");
+        let until = match streams {
+            Streams::DeafAfter(event) => Some(event),
+            Streams::Read | Streams::Unread | Streams::Typed => None,
+        };
+        match child.stdout.take() {
+            Some(output) => follow(output, Stream::Output, transcript.clone(), until),
+            None => transcript.close(),
+        }
         let errors = child.stderr.take().expect("standard error is piped");
-        follow(output, Stream::Output, transcript.clone(), until);
         follow(errors, Stream::Error, transcript.clone(), None);
         Self {
             name: name.to_owned(),
+            input: child.stdin.take(),
             child,
             transcript,
             started,
             status: None,
+            #[cfg(unix)]
+            _unread: unread,
+        }
+    }
+
+    /// Writes to its standard input.
+    ///
+    /// # Panics
+    /// If it has none.
+    pub fn write(&self, text: &str) {
+        let written = self
+            .input
+            .as_ref()
+            .is_some_and(|mut input| input.write_all(text.as_bytes()).is_ok());
+        if !written {
+            self.fail("its standard input is closed");
         }
     }
 
@@ -207,6 +259,21 @@ pub fn shell_status(status: ExitStatus) -> i32 {
         }
     }
     status.code().unwrap_or(-1)
+}
+
+/// Our end, and the other, into which not one octet more can be written.
+#[cfg(unix)]
+fn full() -> (
+    std::os::unix::net::UnixStream,
+    std::os::unix::net::UnixStream,
+) {
+    let (ours, mut theirs) = std::os::unix::net::UnixStream::pair().expect("sockets can be made");
+    theirs.set_nonblocking(true).expect("a socket option");
+    for size in [4096, 1] {
+        while theirs.write(&vec![b' '; size]).is_ok() {}
+    }
+    theirs.set_nonblocking(false).expect("a socket option");
+    (ours, theirs)
 }
 
 fn follow(

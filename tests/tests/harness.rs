@@ -1,16 +1,18 @@
 //! The harness itself: what it starts works, and is gone afterwards.
 
-use std::net::TcpStream;
+use std::net::{IpAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
 
 use scenarios::baresip::{Answering, Baresip};
+use scenarios::netns::{Family, Network};
+use scenarios::process::Process;
 use scenarios::prosody::{Prosody, Security};
 use scenarios::pulse::Pulse;
 use scenarios::standin;
 use scenarios::tls::Authority;
 use scenarios::xmpp::{Client, has, text_of};
-use scenarios::{SOON, requires, seconds, tone, ulaw, wav::Wav};
+use scenarios::{SOON, requires, requires_network, seconds, tone, ulaw, wav::Wav};
 
 #[test]
 fn the_stand_in_depends_on_no_crate_of_ours() {
@@ -97,6 +99,43 @@ fn a_server_with_tls_shows_the_certificate_of_its_authority() {
         pin.len() == 64 && pin.chars().all(|digit| digit.is_ascii_hexdigit()),
         "{pin}"
     );
+}
+
+#[test]
+fn hosts_of_a_network_reach_each_other_and_nobody_else_and_are_gone_with_it() {
+    requires!("python3");
+    requires_network!();
+    let network = Network::new(3, Family::Both);
+    let names = || {
+        let output = Command::new("ip").args(["netns", "list"]).output();
+        String::from_utf8(output.expect("ip runs").stdout).expect("names are text")
+    };
+    let [_, _, _, name] = network.host(0).prefix();
+    let name = name.to_owned();
+    assert!(names().contains(&name));
+    let (one, two) = (network.host(0), network.host(1));
+    let listener = "import socket,sys\ns=socket.create_server(('::',5298),family=socket.AF_INET6,dualstack_ipv6=True)\n\
+                    print('up',flush=True)\nwhile True: s.accept()[0].close()";
+    let mut command = one.command("python3");
+    command.args(["-c", listener]);
+    let listening = Process::spawn("listener", command);
+    assert!(one.listens(5298, SOON), "{}", listening.transcript());
+    let connect = |address: IpAddr| {
+        let script = format!("import socket;socket.create_connection(('{address}',5298),2)");
+        let mut command = two.command("python3");
+        let output = command.args(["-c", &script]).output().expect("ip runs");
+        output.status.success()
+    };
+    assert!(connect(one.ipv4()) && connect(one.ipv6()));
+    let outwards = one
+        .command("ip")
+        .args(["route", "get", "192.0.2.1"])
+        .output();
+    assert!(!outwards.expect("ip runs").status.success());
+    one.unplug();
+    assert!(!connect(one.ipv4()));
+    drop(network);
+    assert!(!names().contains(&name));
 }
 
 #[test]

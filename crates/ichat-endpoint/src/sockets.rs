@@ -96,6 +96,31 @@ impl Sockets {
         }
     }
 
+    /// Follows the addresses of a machine that has changed its network: sockets of addresses that
+    /// are gone are closed, new addresses get the same port if it is free there. Tells which of
+    /// `locals` are bound.
+    pub fn follow(&mut self, locals: Vec<LocalAddress>) -> Vec<LocalAddress> {
+        let port = self.port();
+        self.sockets
+            .retain(|(bound, _)| locals.iter().any(|local| local.address == bound.ip()));
+        let mut bound = Vec::with_capacity(locals.len());
+        for local in locals {
+            if self.addresses().any(|known| known.ip() == local.address) {
+                bound.push(local);
+                continue;
+            }
+            let address = SocketAddr::new(local.address, port);
+            match bind_one(address) {
+                Ok(socket) => {
+                    self.sockets.push((address, socket));
+                    bound.push(local);
+                }
+                Err(error) => tracing::info!(%error, "a new address cannot be used"),
+            }
+        }
+        bound
+    }
+
     /// Binds every address of `locals` to one port number.
     ///
     /// # Errors

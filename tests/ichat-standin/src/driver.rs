@@ -3,22 +3,20 @@
 use crate::agent::{Agent, AgentEvent};
 use crate::checks::Book;
 use crate::ending::Ending;
-use crate::lan::{self, Lan, LanEvent, LanInput};
+use crate::lan::{self, LanEvent, LanInput};
 use crate::leg::{Leg, LegEvent};
+use crate::link::{Input, Link, join, sign_in};
 use crate::options::{Mode, Options};
 use crate::random::Random;
 use crate::sip_checks::Names;
-use crate::sockets::{Datagram, Local, Sockets};
+use crate::sockets::{Local, Sockets};
 use crate::ulaw::Payloads;
 use crate::verdict;
-use crate::xml::Element;
-use crate::xmpp::Stream;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::process::ExitCode;
 use std::rc::Rc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// `avavail` may take so long to come back.
@@ -29,19 +27,6 @@ const LAN_RETURN_TIME: Duration = Duration::from_secs(9);
 const QUIET_TIME: Duration = Duration::from_secs(3);
 /// Our last requests may take so long.
 const LAST_WORDS: Duration = Duration::from_secs(9);
-
-enum Input {
-    Stanza(Element),
-    StreamLost(String),
-    Datagram(Datagram),
-    Lan(LanInput),
-}
-
-/// How stanzas travel.
-enum Link {
-    Server(Stream),
-    Lan(Box<Lan>),
-}
 
 struct Driver {
     options: Rc<Options>,
@@ -150,45 +135,6 @@ fn prepare(mut options: Options, start: Instant) -> Result<(Driver, Receiver<Inp
         last_datagram: now,
     };
     Ok((driver, inputs))
-}
-
-fn sign_in(
-    options: &Rc<Options>,
-    local: Local,
-    random: Random,
-    inputs: Sender<Input>,
-) -> Result<(Agent, Link), String> {
-    let mut stream = Stream::sign_in(options).map_err(|error| format!("sign-in: {error}"))?;
-    let sender = stream.sender()?;
-    let jid = stream.jid.clone();
-    thread::spawn(move || {
-        loop {
-            let input = match stream.receive() {
-                Ok(stanza) => Input::Stanza(stanza),
-                Err(error) => Input::StreamLost(error),
-            };
-            let lost = matches!(input, Input::StreamLost(_));
-            if inputs.send(input).is_err() || lost {
-                return;
-            }
-        }
-    });
-    Ok((
-        Agent::new(Instant::now(), options.clone(), jid, local.sip, random),
-        Link::Server(sender),
-    ))
-}
-
-fn join(options: &Rc<Options>, tokens: String, inputs: Sender<Input>) -> Result<Lan, String> {
-    let (sender, received) = channel();
-    thread::spawn(move || {
-        while let Ok(input) = received.recv() {
-            if inputs.send(Input::Lan(input)).is_err() {
-                return;
-            }
-        }
-    });
-    Lan::start(options.clone(), tokens, sender)
 }
 
 impl Driver {

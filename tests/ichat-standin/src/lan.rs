@@ -414,10 +414,13 @@ impl Lan {
     /// Does to a neighbour what the flags say.
     pub(crate) fn trouble(&mut self, peer: &str, book: &mut Book) {
         let options = self.options.clone();
-        if options.lan.second_stream
-            && let Err(error) = self.open(peer, book)
-        {
-            book.faults.add(format!("a second stream: {error}"));
+        if options.lan.second_stream {
+            let has_one = self.streams.iter().any(|s| s.peer.as_deref() == Some(peer));
+            for _ in 0..2 - u8::from(has_one) {
+                if let Err(error) = self.open(peer, book) {
+                    book.faults.add(format!("a second stream: {error}"));
+                }
+            }
         }
         let begin = |start: &dyn Fn(TcpStream), book: &mut Book| match self.connect(peer) {
             Ok((tcp, _)) => start(tcp),

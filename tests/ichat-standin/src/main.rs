@@ -19,6 +19,7 @@ mod lan_hostile;
 mod lan_record;
 mod lan_stream;
 mod leg;
+mod link;
 mod media;
 mod neighbours;
 mod options;

@@ -72,6 +72,7 @@ impl Driver {
 
     /// Rings a peer over a stream.
     pub(super) fn ring(&mut self, number: CallNumber, link: LinkId, peer: Jid, since: Instant) {
+        self.refresh_addresses();
         let addresses = self.connect_data();
         let timeout = self.config.timeout;
         if let Some(session) = self.links.session(link) {

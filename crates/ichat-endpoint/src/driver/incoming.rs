@@ -131,6 +131,7 @@ impl Driver {
             return self.answer(now);
         }
         let number = self.take_number();
+        self.refresh_addresses();
         if !matches!(self.stage, Stage::Idle) {
             // A plain SIP call is on, of which the XMPP side knows nothing.
             self.respond(now, leg, ResponseCode::Busy);

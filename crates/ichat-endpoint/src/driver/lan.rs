@@ -21,14 +21,25 @@ const SEEK: Duration = Duration::from_secs(5);
 /// A name that matches in part may match somebody else too: this long others can appear.
 const SETTLE: Duration = Duration::from_millis(1500);
 
+/// How often we look whether a neighbour made us take another name.
+const NAME_CHECK: Duration = Duration::from_secs(1);
+
 /// What happened on the local network.
-pub(super) type Happening = LanEvent;
+#[derive(Debug)]
+pub(super) enum Happening {
+    /// Somebody came, went, or opened a stream.
+    Lan(Box<LanEvent>),
+    /// Our name was taken already: this is our new one.
+    Renamed(String),
+}
 
 /// The local network, and what we say there.
 #[derive(Debug)]
 pub(super) struct Neighbours {
     lan: Lan,
     presence: LanPresence,
+    /// The name that the user knows.
+    name: String,
 }
 
 /// How the search for a name ended.
@@ -36,14 +47,25 @@ pub(super) struct Neighbours {
 enum Found {
     One(Box<LanPeer>),
     None,
+    /// It says itself that it cannot take a call, or not now.
+    NotFree(String),
     Several(Vec<String>),
 }
 
 /// Waits for the next happening; for ever without a network. Cancel-safe.
 pub(super) async fn next(neighbours: &mut Option<Neighbours>) -> Happening {
-    match neighbours {
-        Some(neighbours) => neighbours.lan.next().await,
-        None => std::future::pending().await,
+    let Some(Neighbours { lan, name, .. }) = neighbours else {
+        return std::future::pending().await;
+    };
+    loop {
+        let now = lan.name();
+        if now != *name {
+            name.clone_from(&now);
+            return Happening::Renamed(now);
+        }
+        if let Ok(event) = timeout(NAME_CHECK, lan.next()).await {
+            return Happening::Lan(Box::new(event));
+        }
     }
 }
 
@@ -51,7 +73,12 @@ impl Neighbours {
     pub(super) async fn start(config: LanConfig) -> Result<Self, RunError> {
         let presence = config.presence.clone();
         let lan = Lan::start(config).await?;
-        Ok(Self { lan, presence })
+        let name = lan.name();
+        Ok(Self {
+            lan,
+            presence,
+            name,
+        })
     }
 
     /// Shows that we can be called, or that we are in a call (docs/protocol/xmpp.md, busy [G]).
@@ -68,38 +95,55 @@ impl Neighbours {
         self.lan.stop().await;
     }
 
-    /// Looks for somebody by announced name, user part or address.
+    /// Looks for somebody by announced name, user part or address, and waits a while for who is
+    /// not there yet, or not free.
     async fn seek(&mut self, wanted: &str) -> Found {
         let started = tokio::time::Instant::now();
         loop {
-            let matching: Vec<LanPeer> = self
+            let waited = started.elapsed();
+            let mut matching: Vec<LanPeer> = self
                 .lan
                 .peers()
                 .into_iter()
                 .filter(|peer| peer.matches(wanted))
                 .collect();
-            let exact = matching
-                .iter()
-                .find(|peer| peer.name.eq_ignore_ascii_case(wanted));
-            if let Some(peer) = exact {
-                return Found::One(Box::new(peer.clone()));
+            let exact = |peer: &LanPeer| peer.name.eq_ignore_ascii_case(wanted);
+            let is_exact = matching.iter().any(exact);
+            if is_exact {
+                matching.retain(exact);
             }
-            let deadline = if matching.is_empty() { SEEK } else { SETTLE };
-            let Some(left) = deadline.checked_sub(started.elapsed()) else {
-                let mut names: Vec<String> =
-                    matching.iter().map(|peer| peer.name.clone()).collect();
-                names.sort();
-                return match matching.into_iter().next() {
-                    Some(peer) if names.len() == 1 => Found::One(Box::new(peer)),
-                    Some(_) => Found::Several(names),
-                    None => Found::None,
-                };
-            };
-            if let Ok(event) = timeout(left, self.lan.next()).await {
+            let settled = is_exact || waited >= SETTLE;
+            if settled && matching.len() > 1 {
+                return Found::Several(matching.into_iter().map(|peer| peer.name).collect());
+            }
+            if let Some(peer) = matching.into_iter().next() {
+                if settled && may_be_rung(&peer.presence) {
+                    return Found::One(Box::new(peer));
+                }
+                if waited >= SEEK {
+                    return Found::NotFree(peer.name);
+                }
+            } else if waited >= SEEK {
+                return Found::None;
+            }
+            let until = if settled { SEEK } else { SETTLE };
+            if let Ok(event) = timeout(until.saturating_sub(waited), self.lan.next()).await {
                 tracing::debug!(?event, "while looking for a name");
             }
         }
     }
+}
+
+/// Whether to ring somebody: all but those who say themselves that they cannot. What an iChat
+/// announces is not known for certain, so saying nothing is no hindrance
+/// (docs/protocol/xmpp.md, without a server [P, I]).
+fn may_be_rung(presence: &LanPresence) -> bool {
+    let says_something = presence.vc.is_some()
+        || presence
+            .caps
+            .as_ref()
+            .is_some_and(|caps| !caps.tokens.is_empty());
+    presence.is_callable() || !says_something
 }
 
 /// Our presence on the local network, with what this side can do.
@@ -143,13 +187,19 @@ impl Driver {
         let found = neighbours.seek(wanted).await;
         let reached = match &found {
             Found::One(peer) => Some(neighbours.lan.connect(peer).await),
-            Found::None | Found::Several(_) => None,
+            Found::None | Found::NotFree(_) | Found::Several(_) => None,
         };
         self.neighbours = Some(neighbours);
         let peer = match found {
             Found::One(peer) => peer,
             Found::None => {
                 let message = format!("nobody on this network is announced as {wanted}");
+                self.warn(Some(number), "not-callable", message);
+                self.end_ringing(number, Reason::NotCallable);
+                return Ok(());
+            }
+            Found::NotFree(name) => {
+                let message = format!("{name} is announced, but not as free for a call");
                 self.warn(Some(number), "not-callable", message);
                 self.end_ringing(number, Reason::NotCallable);
                 return Ok(());
@@ -161,13 +211,6 @@ impl Driver {
                 });
             }
         };
-        if !peer.presence.is_callable() {
-            let message = format!(
-                "{} is announced, but not as free for a call; rung all the same",
-                peer.name
-            );
-            self.warn(Some(number), "not-free", message);
-        }
         match reached {
             Some(Ok(connection)) => match self.open_peer_link(connection, &peer.name, None) {
                 Some((link, jid)) => self.ring(number, link, jid, since),
@@ -184,7 +227,11 @@ impl Driver {
     }
 
     pub(super) fn handle_neighbour(&mut self, happening: Happening) {
-        match happening {
+        let event = match happening {
+            Happening::Lan(event) => *event,
+            Happening::Renamed(jid) => return self.tell(Event::Online { jid }),
+        };
+        match event {
             LanEvent::Stream {
                 connection,
                 peer,

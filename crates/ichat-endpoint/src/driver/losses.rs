@@ -28,6 +28,17 @@ impl Driver {
         let was_server = matches!(self.links.remove(link), Some(Kind::Server));
         let lost = |leg: &Leg| leg.link == link;
         match &self.stage {
+            // A neighbour that leaves while its call rings here has given up.
+            Stage::Asked { number, leg, .. } if lost(leg) && !was_server => {
+                let number = *number;
+                self.end_ringing(number, Reason::Cancelled);
+            }
+            Stage::Calling { number, leg, .. } if lost(leg) && !was_server => {
+                let number = *number;
+                let message = format!("the connection to the peer is lost: {error}");
+                self.warn(Some(number), "unreachable", message);
+                self.end_ringing(number, Reason::Unreachable);
+            }
             Stage::Calling { number, leg, .. } if lost(leg) => {
                 let number = *number;
                 self.warn(Some(number), "server-unreachable", error);

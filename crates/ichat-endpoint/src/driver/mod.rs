@@ -154,7 +154,7 @@ struct Driver {
 enum Woken {
     Datagram(Route, usize),
     Stanza(LinkId, Result<Element, String>),
-    Neighbour(Box<lan::Happening>),
+    Neighbour(lan::Happening),
     Command(Option<Command>),
     Deadline,
 }
@@ -227,7 +227,7 @@ impl Driver {
                 (route, len) = self.sockets.recv(&mut buffer) => Woken::Datagram(route, len),
                 command = commands.recv(), if listening => Woken::Command(command),
                 (link, stanza) = self.links.recv() => Woken::Stanza(link, stanza),
-                happening = lan::next(&mut self.neighbours) => Woken::Neighbour(Box::new(happening)),
+                happening = lan::next(&mut self.neighbours) => Woken::Neighbour(happening),
             };
             let now = Instant::now();
             match woken {
@@ -238,7 +238,7 @@ impl Driver {
                 }
                 Woken::Stanza(link, Ok(stanza)) => self.handle_stanza(now, link, &stanza),
                 Woken::Stanza(link, Err(error)) => self.handle_stream_loss(link, error)?,
-                Woken::Neighbour(happening) => self.handle_neighbour(*happening),
+                Woken::Neighbour(happening) => self.handle_neighbour(happening),
                 Woken::Command(Some(command)) => {
                     if self.handle_command(now, command) {
                         return Ok(self.outcome);
@@ -326,6 +326,21 @@ impl Driver {
             seed: Seed::from_system().next_u64(),
             wall: SystemTime::now(),
         }
+    }
+
+    /// Follows our addresses between two calls: a laptop may have changed its network.
+    fn refresh_addresses(&mut self) {
+        if !self.config.bind.is_empty() || !matches!(self.stage, Stage::Idle) {
+            return;
+        }
+        let Ok(found) = usable_addresses(&[]) else {
+            return;
+        };
+        if found.is_empty() || found == self.locals {
+            return;
+        }
+        tracing::info!("the addresses of this machine have changed");
+        self.locals = self.sockets.follow(found);
     }
 
     /// The list of our addresses that goes into a request or an acceptance.
