@@ -253,7 +253,7 @@ impl Invocation {
         IchatCall {
             process: Process::spawn_with(&name, command, self.streams),
             password: self.password,
-            is_json,
+            is_json: is_json && self.streams != Streams::Typed,
             is_deaf: matches!(self.streams, Streams::DeafAfter(_) | Streams::Unread),
             scratch: self.scratch,
         }

@@ -189,8 +189,9 @@ impl Host {
     pub fn move_to(&self, number: u8) -> IpAddr {
         let old = format!("{}/24", self.ipv4());
         let new = Ipv4Addr::new(10, 77, 0, number);
-        self.ip(&["addr", "add", &format!("{new}/24"), "dev", "eth0"]);
+        // In this order: an address that is second on its subnet goes with the first.
         self.ip(&["addr", "del", &old, "dev", "eth0"]);
+        self.ip(&["addr", "add", &format!("{new}/24"), "dev", "eth0"]);
         new.into()
     }
 

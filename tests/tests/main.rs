@@ -15,6 +15,7 @@ mod long_calls;
 mod presence;
 mod recordings;
 mod recovery;
+mod regressions;
 mod sign_in;
 mod signals;
 mod sip_peers;

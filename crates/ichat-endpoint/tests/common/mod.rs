@@ -10,19 +10,19 @@ use ichat_sip::Route;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-pub fn at(text: &str) -> SocketAddr {
+pub(crate) fn at(text: &str) -> SocketAddr {
     text.parse().unwrap()
 }
 
-pub fn alice() -> SocketAddr {
+pub(crate) fn alice() -> SocketAddr {
     at("192.0.2.1:16402")
 }
 
-pub fn bob() -> SocketAddr {
+pub(crate) fn bob() -> SocketAddr {
     at("192.0.2.2:16402")
 }
 
-pub fn config(local: &str, remote: &str, seed: u64) -> CallConfig {
+pub(crate) fn config(local: &str, remote: &str, seed: u64) -> CallConfig {
     CallConfig {
         number: 1,
         local_name: local.into(),
@@ -36,28 +36,29 @@ pub fn config(local: &str, remote: &str, seed: u64) -> CallConfig {
 }
 
 /// Given the sender (true: Alice) and the datagram: is it lost?
-pub type Loss = Box<dyn FnMut(bool, &[u8]) -> bool>;
+pub(crate) type Loss = Box<dyn FnMut(bool, &[u8]) -> bool>;
 
 /// A network between two calls, and their clock.
-pub struct Pair {
-    pub now: Instant,
-    pub alice: Call,
-    pub bob: Call,
+pub(crate) struct Pair {
+    pub(crate) now: Instant,
+    pub(crate) alice: Call,
+    pub(crate) bob: Call,
     wire: VecDeque<(bool, Route, Vec<u8>)>,
-    pub alice_events: Vec<Event>,
-    pub bob_events: Vec<Event>,
+    pub(crate) alice_events: Vec<Event>,
+    pub(crate) bob_events: Vec<Event>,
     /// What was said in RTP: by Alice, by Bob.
-    pub said: [Vec<i16>; 2],
+    pub(crate) said: [Vec<i16>; 2],
     /// What was heard: by Alice, by Bob.
-    pub heard: [Vec<i16>; 2],
+    pub(crate) heard: [Vec<i16>; 2],
     frames: i16,
     talking: bool,
-    pub lose: Loss,
+    pub(crate) lose: Loss,
 }
 
 impl Pair {
-    pub fn new(routes: &[Route]) -> Self {
+    pub(crate) fn new(routes: &[Route]) -> Self {
         let now = Instant::now();
+        let listed = [alice()];
         let alice = Call::dial(
             now,
             config("alice@im.test", "bob@im.test", 1),
@@ -66,7 +67,7 @@ impl Pair {
             now,
             None,
         );
-        let bob = Call::await_invite(now, config("bob@im.test", "alice@im.test", 2), &[alice()]);
+        let bob = Call::await_invite(now, config("bob@im.test", "alice@im.test", 2), &listed);
         Self {
             now,
             alice,
@@ -82,7 +83,7 @@ impl Pair {
         }
     }
 
-    pub fn direct() -> Self {
+    pub(crate) fn direct() -> Self {
         Self::new(&[Route {
             local: alice(),
             remote: bob(),
@@ -90,7 +91,7 @@ impl Pair {
     }
 
     /// Lets time pass, a millisecond a step.
-    pub fn run(&mut self, time: Duration) {
+    pub(crate) fn run(&mut self, time: Duration) {
         let until = self.now + time;
         while self.now < until {
             self.drain();
@@ -138,7 +139,7 @@ impl Pair {
         }
     }
 
-    pub fn drain(&mut self) {
+    pub(crate) fn drain(&mut self) {
         while let Some(output) = self.alice.poll_output() {
             match output {
                 Output::Transmit { route, octets } => self.wire.push_back((true, route, octets)),
@@ -154,7 +155,7 @@ impl Pair {
     }
 }
 
-pub fn names(events: &[Event]) -> Vec<&'static str> {
+pub(crate) fn names(events: &[Event]) -> Vec<&'static str> {
     events
         .iter()
         .map(|event| match event {
@@ -171,7 +172,7 @@ pub fn names(events: &[Event]) -> Vec<&'static str> {
         .collect()
 }
 
-pub fn summary(events: &[Event]) -> Summary {
+pub(crate) fn summary(events: &[Event]) -> Summary {
     let mut ended = events.iter().filter_map(|event| match event {
         Event::Ended { summary, .. } => Some(*summary),
         _ => None,
@@ -185,6 +186,6 @@ pub fn summary(events: &[Event]) -> Summary {
     summary
 }
 
-pub fn is_sip(octets: &[u8], start: &str) -> bool {
+pub(crate) fn is_sip(octets: &[u8], start: &str) -> bool {
     octets.starts_with(start.as_bytes())
 }
