@@ -253,6 +253,7 @@ fn an_invite_that_cannot_be_answered_does_not_keep_the_next_caller_out() {
     we.assert_reason("remote-hangup");
     assert_eq!(we.all("incoming").len(), 1, "{}", we.transcript);
     assert_eq!(we.ended()["call"], 1, "{}", we.transcript);
+    assert_ne!(we.last("accepted")["from"], "nobody", "{}", we.transcript);
     peer.verdict(VERDICT).assert_ok().assert_heard_all();
 }
 

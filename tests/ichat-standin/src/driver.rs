@@ -11,9 +11,8 @@ use crate::random::Random;
 use crate::sip_checks::Names;
 use crate::sockets::{Local, Sockets};
 use crate::ulaw::Payloads;
-use crate::verdict;
-use serde_json::{Value, json};
-use std::io::Write;
+use crate::verdict::{self, emit};
+use serde_json::json;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -60,16 +59,6 @@ pub(crate) fn run(options: Options) -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// One line; a closed output is no reason to stop.
-fn emit(start: Instant, event: &str, fields: Value) {
-    let mut line = json!({ "event": event, "t": start.elapsed().as_millis() as f64 / 1000.0 });
-    if let (Some(line), Value::Object(fields)) = (line.as_object_mut(), fields) {
-        line.extend(fields);
-    }
-    let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
 fn prepare(mut options: Options, start: Instant) -> Result<(Driver, Receiver<Input>), String> {

@@ -1,9 +1,10 @@
-//! The last line: what was counted and what was wrong.
+//! Lines of output, and the last of them: what was counted and what was wrong.
 
 use crate::checks::Book;
 use crate::ending::Ending;
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::io::Write;
+use std::time::{Duration, Instant};
 
 /// What was counted.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +45,16 @@ pub(crate) struct Tally {
     pub(crate) endless_octets: Option<u64>,
     pub(crate) connected: bool,
     pub(crate) duration: Duration,
+}
+
+/// One line of output; a closed output is no reason to stop.
+pub(crate) fn emit(start: Instant, event: &str, fields: Value) {
+    let mut line = json!({ "event": event, "t": start.elapsed().as_millis() as f64 / 1000.0 });
+    if let (Some(line), Value::Object(fields)) = (line.as_object_mut(), fields) {
+        line.extend(fields);
+    }
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
 /// The verdict's fields.
