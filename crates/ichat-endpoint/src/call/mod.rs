@@ -394,9 +394,10 @@ impl Call {
         let taken = self
             .state
             .user_agent_mut()
-            .is_some_and(|ua| ua.handle_datagram(now, route, octets).is_ok());
+            .map(|ua| ua.handle_datagram(now, route, octets));
         self.drain(now);
-        taken
+        // To one of another dialog it has said 481.
+        matches!(taken, Some(Ok(()) | Err(SipError::OtherDialog)))
     }
 
     /// More addresses of the peer, from a counter-proposal: tried like the others.

@@ -12,7 +12,7 @@ use super::links::Leg;
 use super::{Driver, Stage};
 use crate::addresses::order_targets;
 use crate::call::{Call, MAX_ROUTES};
-use crate::event::{Acceptance, CallNumber, Candidate, Dialect, Event, Reason, Summary};
+use crate::event::{Acceptance, CallNumber, Candidate, Dialect, Event, Reason};
 
 impl Driver {
     /// Calls a plain SIP peer.
@@ -116,12 +116,6 @@ impl Driver {
             Ok(_) => return,
         };
         self.warn(Some(number), "bad-address-list", message);
-    }
-
-    /// Our request is over without an acceptance.
-    pub(super) fn handle_refusal(&mut self, number: CallNumber, reason: Reason) {
-        self.stage = Stage::Idle;
-        self.told_end(number, Summary::without_media(reason));
     }
 }
 

@@ -71,11 +71,7 @@ impl Driver {
             self.previous = Some(call);
             self.show_availability(true);
         }
-        if let Some(audio) = self.audio.take()
-            && let Err(error) = audio.finish()
-        {
-            self.warn(Some(number), error.code(), error.to_string());
-        }
+        self.put_audio_away(number, !summary.duration.is_zero());
         self.flush_pcap();
         self.told_end(number, summary);
     }
@@ -101,7 +97,22 @@ impl Driver {
     /// A call is over before there was one.
     pub(super) fn end_ringing(&mut self, number: CallNumber, reason: Reason) {
         self.stage = Stage::Idle;
+        self.put_audio_away(number, false);
         self.told_end(number, Summary::without_media(reason));
+    }
+
+    /// Closes devices and completes files. A call that never was connected leaves its files'
+    /// names to the next.
+    fn put_audio_away(&mut self, number: CallNumber, used: bool) {
+        let Some(audio) = self.audio.take() else {
+            return;
+        };
+        if let Err(error) = audio.finish() {
+            self.warn(Some(number), error.code(), error.to_string());
+        }
+        if !used {
+            self.takes = self.takes.saturating_sub(1);
+        }
     }
 
     pub(super) fn told_end(&mut self, number: CallNumber, summary: Summary) {

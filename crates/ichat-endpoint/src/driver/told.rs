@@ -178,7 +178,7 @@ impl Driver {
             Over::Cancelled => Reason::Cancelled,
             Over::Glare { .. } => return self.handle_glare(number, leg.link),
         };
-        self.handle_refusal(number, reason);
+        self.end_ringing(number, reason);
     }
 }
 

@@ -11,6 +11,7 @@ use super::config::{ConnectConfig, DIRECT_TLS_PORT, TlsMode};
 use super::deadline::Deadline;
 use super::element::Bare;
 use super::error::{ConnectError, Stage};
+use super::prompt::Prompt;
 use super::stream_error::{StreamFault, remark};
 use super::tcp;
 use super::tls::{Secured, Tls, TlsInfo};
@@ -49,7 +50,7 @@ pub(super) async fn establish(
     };
     let opened = tcp::open(config, domain, deadline).await?;
     let address = opened.address;
-    let transport: Transport = Box::new(opened.stream);
+    let transport: Transport = Box::new(Prompt(opened.stream));
     let opening = Opening {
         domain,
         address,

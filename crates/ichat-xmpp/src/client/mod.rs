@@ -38,6 +38,7 @@ mod guard;
 pub mod lan;
 pub mod link_local;
 mod login;
+mod prompt;
 mod sasl;
 mod server;
 mod stream_error;
