@@ -55,12 +55,12 @@ fn a_call_goes_through_a_real_microphone_and_a_real_loudspeaker() {
         "{}",
         caller.transcript
     );
-    assert!(tone::share(&heard.samples, 48_000, 600.0) > 0.7);
+    assert!(tone::share(&heard.samples, 48_000, 600.0) > 0.5);
     let played = pulse.recorded(&folder.join("out.raw"));
     assert!(
         tone::loud_seconds(&played, 48_000) > 2.0,
         "{}",
         caller.transcript
     );
-    assert!(tone::share(&played, 48_000, 900.0) > 0.7);
+    assert!(tone::share(&played, 48_000, 900.0) > 0.5);
 }
