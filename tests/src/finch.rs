@@ -142,6 +142,13 @@ impl<'a> Finch<'a> {
         });
     }
 
+    /// Whether that log holds this text before so much time is over.
+    pub fn hears(&self, neighbour: &str, text: &str, limit: Duration) -> bool {
+        crate::netns::wait(limit, || {
+            self.log(neighbour).is_some_and(|log| log.contains(text))
+        })
+    }
+
     fn log(&self, neighbour: &str) -> Option<String> {
         let logs = format!(".purple/logs/bonjour/{}/{neighbour}", self.name);
         let folder: PathBuf = self.scratch.join(&logs);

@@ -302,7 +302,7 @@ fn failure(output: &Output) -> Option<String> {
     (!output.status.success()).then(|| format!("{}: {said}", output.status))
 }
 
-fn wait(limit: Duration, mut look: impl FnMut() -> bool) -> bool {
+pub(crate) fn wait(limit: Duration, mut look: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + limit;
     while !look() {
         if Instant::now() >= deadline {

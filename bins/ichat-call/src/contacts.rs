@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::cli::ContactsArgs;
 use crate::failure::Failure;
 use crate::output::Printer;
-use crate::settings::{signalling, software};
+use crate::settings::{Account, signalling, software};
 
 /// How long presences are gathered: those of contacts come at once, a neighbour's announcement
 /// within a second or two.
@@ -16,11 +16,12 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// `ichat-call contacts`.
 pub(crate) async fn contacts(args: ContactsArgs, printer: &mut Printer) -> Result<u8, Failure> {
-    let needs_account = !args.account.lan;
-    let mut signalling = signalling(&args.account, &[], needs_account)?;
-    if args.account.lan {
-        signalling.server = None;
-    }
+    let wanted = if args.account.lan {
+        Account::Unused
+    } else {
+        Account::Needed
+    };
+    let signalling = signalling(&args.account, &[], wanted)?;
     let people = survey(signalling, software(), PATIENCE).await?;
     if args.json {
         let list: Vec<Value> = people.iter().map(person).collect();

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::keys::{Key, Keys};
 use crate::output::safe;
 use crate::output::{Form, Printer};
-use crate::settings::{can_ask, endpoint_config, signalling, target};
+use crate::settings::{Account, can_ask, endpoint_config, signalling, target};
 use ichat_endpoint::Target;
 
 /// `ichat-call call PEER`.
@@ -20,12 +20,8 @@ pub(crate) async fn call(args: CallArgs, printer: &mut Printer) -> Result<u8, Fa
     let target = target(&args.peer, args.account.lan)?;
     let config = endpoint_config(&args.talk, args.account.trace.as_deref())?;
     let signalling = match &target {
-        Target::Jid(_) => signalling(&args.account, &args.talk.bind, true)?,
-        // A call on the local network needs no account, whatever the configuration says.
-        Target::Neighbour(_) => Signalling {
-            server: None,
-            ..signalling(&args.account, &args.talk.bind, false)?
-        },
+        Target::Jid(_) => signalling(&args.account, &args.talk.bind, Account::Needed)?,
+        Target::Neighbour(_) => signalling(&args.account, &args.talk.bind, Account::Unused)?,
         Target::Sip { .. } => Signalling::default(),
     };
     converse(config, signalling, Task::Call(target), printer).await
@@ -40,7 +36,7 @@ pub(crate) async fn answer(args: AnswerArgs, printer: &mut Printer) -> Result<u8
         ));
     }
     let has_xmpp = args.account.jid.is_some() || args.account.lan;
-    let signalling = signalling(&args.account, &args.talk.bind, false)?;
+    let signalling = signalling(&args.account, &args.talk.bind, Account::IfGiven)?;
     let sip = args.sip || !has_xmpp;
     let task = Task::Answer {
         once: args.once,

@@ -194,12 +194,22 @@ pub(crate) fn server(
     }))
 }
 
-/// How calls are signalled: through the server when there is an account (or `needs_account`), and
-/// on the local network with `--lan`.
+/// Whether a command wants the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Account {
+    /// It cannot do without.
+    Needed,
+    /// It uses one that is named.
+    IfGiven,
+    /// It needs none, whatever the configuration says: nobody is asked for a password.
+    Unused,
+}
+
+/// How calls are signalled: through the server as `wanted`, and on the local network with `--lan`.
 pub(crate) fn signalling(
     account: &AccountArgs,
     bind: &[IpAddr],
-    needs_account: bool,
+    wanted: Account,
 ) -> Result<Signalling, Failure> {
     let trace = match &account.trace {
         Some(path) => Some(Trace::create(path).map_err(|error| {
@@ -210,7 +220,12 @@ pub(crate) fn signalling(
         })?),
         None => None,
     };
-    let server = if needs_account || account.jid.is_some() {
+    let wants_server = match wanted {
+        Account::Needed => true,
+        Account::IfGiven => account.jid.is_some(),
+        Account::Unused => false,
+    };
+    let server = if wants_server {
         Some(server(account, trace.clone())?)
     } else {
         None

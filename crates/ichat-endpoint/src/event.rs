@@ -29,6 +29,15 @@ impl Dialect {
     }
 }
 
+/// What is listened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// Plain SIP, by UDP.
+    Sip,
+    /// Streams of neighbours on the local network, by TCP.
+    Lan,
+}
+
 /// An address that a peer listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
@@ -179,8 +188,10 @@ pub enum Event {
         /// Our full JID.
         jid: String,
     },
-    /// Plain SIP calls are taken here.
+    /// Calls are taken here.
     Listening {
+        /// Of which kind.
+        service: Service,
         /// One of our addresses, with the port.
         address: SocketAddr,
     },

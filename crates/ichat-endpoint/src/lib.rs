@@ -16,6 +16,6 @@ pub use driver::{
 };
 pub use event::{
     Acceptance, CallNumber, CallStatistics, Candidate, Command, Dialect, Direction, Event, Reason,
-    Summary,
+    Service, Summary,
 };
 pub use sockets::PortChoice;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ichat_endpoint::{Acceptance, Event, Reason, Summary};
+use ichat_endpoint::{Acceptance, Event, Reason, Service, Summary};
 
 /// One line, or nothing for what only scripts want to know. What peers wrote is made safe for a
 /// terminal.
@@ -32,7 +32,18 @@ pub(crate) fn safe(text: &str) -> String {
 fn text(event: &Event) -> Option<String> {
     Some(match event {
         Event::Online { jid } => format!("Online as {jid}"),
-        Event::Listening { address } => format!("Waiting for SIP calls at sip:user@{address}"),
+        Event::Listening {
+            service: Service::Sip,
+            address,
+        } => {
+            format!("Waiting for SIP calls at sip:user@{address}")
+        }
+        Event::Listening {
+            service: Service::Lan,
+            address,
+        } => {
+            format!("Waiting for neighbours at {address}")
+        }
         Event::Ringing { to, .. } => format!("Ringing {}", to.join(", ")),
         Event::Incoming { from, .. } => format!("{from} calls"),
         Event::Accepted {

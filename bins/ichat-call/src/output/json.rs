@@ -30,7 +30,7 @@ pub(crate) fn event(event: &Event, since: Duration) -> Value {
 fn parts(event: &Event) -> (&'static str, Option<u32>, Map<String, Value>) {
     match event {
         Event::Online { jid } => ("online", None, object([("jid", json!(jid))])),
-        Event::Listening { address } => (
+        Event::Listening { address, .. } => (
             "listening",
             None,
             object([("address", json!(address.to_string()))]),

@@ -40,11 +40,14 @@ impl Driver {
             self.tell(Event::Online {
                 jid: jid.to_string(),
             });
+            let name = peer.to_string();
             let config = self.session_config(jid, Mode::LinkLocal { peer });
-            first = Some(
-                self.links
-                    .open(Instant::now(), Kind::Peer(None), *connection, config),
-            );
+            first = Some(self.links.open(
+                Instant::now(),
+                Kind::Peer { name, slot: None },
+                *connection,
+                config,
+            ));
         }
         if let Some(config) = lan {
             self.join_lan(config).await?;

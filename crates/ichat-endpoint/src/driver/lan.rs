@@ -1,6 +1,7 @@
 //! The local network: who is announced there, who opens a stream to us, and what we announce
 //! (docs/protocol/xmpp.md, without a server).
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use tokio::time::timeout;
 use super::config::RunError;
 use super::links::{Kind, LinkId};
 use super::{Driver, Stage};
-use crate::event::{CallNumber, Event, Reason};
+use crate::event::{CallNumber, Event, Reason, Service};
 
 /// How long a name is looked for before nobody has it (docs/contract.md, not-callable).
 const SEEK: Duration = Duration::from_secs(5);
@@ -40,6 +41,8 @@ pub(super) struct Neighbours {
     presence: LanPresence,
     /// The name that the user knows.
     name: String,
+    /// Streams that came during a search; bounded by the places that there are.
+    waiting: VecDeque<LanEvent>,
 }
 
 /// How the search for a name ended.
@@ -54,9 +57,15 @@ enum Found {
 
 /// Waits for the next happening; for ever without a network. Cancel-safe.
 pub(super) async fn next(neighbours: &mut Option<Neighbours>) -> Happening {
-    let Some(Neighbours { lan, name, .. }) = neighbours else {
+    let Some(Neighbours {
+        lan, name, waiting, ..
+    }) = neighbours
+    else {
         return std::future::pending().await;
     };
+    if let Some(event) = waiting.pop_front() {
+        return Happening::Lan(Box::new(event));
+    }
     loop {
         let now = lan.name();
         if now != *name {
@@ -78,6 +87,7 @@ impl Neighbours {
             lan,
             presence,
             name,
+            waiting: VecDeque::new(),
         })
     }
 
@@ -129,6 +139,10 @@ impl Neighbours {
             let until = if settled { SEEK } else { SETTLE };
             if let Ok(event) = timeout(until.saturating_sub(waited), self.lan.next()).await {
                 tracing::debug!(?event, "while looking for a name");
+                if matches!(event, LanEvent::Stream { .. }) {
+                    // Somebody has something to say: that is heard when the search is over.
+                    self.waiting.push_back(event);
+                }
             }
         }
     }
@@ -137,7 +151,7 @@ impl Neighbours {
 /// Whether to ring somebody: all but those who say themselves that they cannot. What an iChat
 /// announces is not known for certain, so saying nothing is no hindrance
 /// (docs/protocol/xmpp.md, without a server [P, I]).
-fn may_be_rung(presence: &LanPresence) -> bool {
+pub(super) fn may_be_rung(presence: &LanPresence) -> bool {
     let says_something = presence.vc.is_some()
         || presence
             .caps
@@ -167,6 +181,7 @@ impl Driver {
         let port = neighbours.lan.port();
         for local in &self.locals {
             self.tell(Event::Listening {
+                service: Service::Lan,
                 address: SocketAddr::new(local.address, port),
             });
         }
@@ -258,7 +273,7 @@ impl Driver {
     fn handle_vanished(&mut self, name: &str) {
         tracing::debug!(name, "a neighbour has gone");
         if let Stage::Calling { number, leg, .. } = self.stage
-            && self.links.is_peer(leg.link)
+            && self.links.leads_to(leg.link, name)
         {
             self.warn(
                 Some(number),
@@ -280,11 +295,15 @@ impl Driver {
         let jid = Jid::new(peer)
             .or_else(|_| Jid::new(&safe_name(peer)))
             .ok()?;
+        let name = peer.to_owned();
         let ours: FullJid = connection.jid().clone();
         let config = self.session_config(ours, Mode::LinkLocal { peer: jid.clone() });
-        let link = self
-            .links
-            .open(Instant::now(), Kind::Peer(slot), connection, config);
+        let link = self.links.open(
+            Instant::now(),
+            Kind::Peer { name, slot },
+            connection,
+            config,
+        );
         Some((link, jid))
     }
 }

@@ -33,8 +33,13 @@ pub(super) enum Kind {
     /// Our server: without it nobody reaches us.
     Server,
     /// One peer; with its place among the streams that neighbours may open, held while it stands.
-    #[expect(dead_code, reason = "the place is given back when it is dropped")]
-    Peer(Option<StreamSlot>),
+    Peer {
+        /// Its name.
+        name: String,
+        /// Given back when it is dropped.
+        #[expect(dead_code, reason = "held, not read: dropping it gives the place back")]
+        slot: Option<StreamSlot>,
+    },
 }
 
 #[derive(Debug)]
@@ -105,11 +110,12 @@ impl Links {
             .map(|link| link.stream.jid())
     }
 
-    /// Whether a stream leads straight to a peer.
-    pub(super) fn is_peer(&self, id: LinkId) -> bool {
-        self.links
-            .iter()
-            .any(|link| link.id == id && matches!(link.kind, Kind::Peer(_)))
+    /// Whether a stream leads straight to the peer of this name.
+    pub(super) fn leads_to(&self, id: LinkId, wanted: &str) -> bool {
+        self.links.iter().any(|link| match &link.kind {
+            Kind::Peer { name, .. } => link.id == id && name.eq_ignore_ascii_case(wanted),
+            Kind::Server => false,
+        })
     }
 
     pub(super) fn send(&self, id: LinkId, stanza: Element) {

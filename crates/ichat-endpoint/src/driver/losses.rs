@@ -70,7 +70,12 @@ impl Driver {
             | Stage::Asked { .. }
             | Stage::Glare { .. }
             | Stage::Talking { .. }
-            | Stage::Idle => tracing::debug!(error, "a neighbour's stream has ended"),
+            | Stage::Idle => {
+                tracing::debug!(error, "a stream that no call needs has ended");
+                if was_server {
+                    self.lost = Some(error);
+                }
+            }
         }
         Ok(())
     }

@@ -31,7 +31,7 @@ use tokio::sync::mpsc;
 
 use crate::addresses::{LocalAddress, usable_addresses};
 use crate::call::{Call, CallConfig, Output};
-use crate::event::{CallNumber, Command, Event};
+use crate::event::{CallNumber, Command, Event, Service};
 use crate::pcap::PcapWriter;
 use crate::seed::Seed;
 use crate::sockets::Sockets;
@@ -85,7 +85,8 @@ pub async fn run(
             driver.takes_sip = *sip;
             if *sip {
                 for address in driver.sockets.addresses() {
-                    driver.tell(Event::Listening { address });
+                    let service = Service::Sip;
+                    driver.tell(Event::Listening { service, address });
                 }
             }
         }

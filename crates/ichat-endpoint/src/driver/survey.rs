@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use ichat_xmpp::client::connect;
 use ichat_xmpp::client::lan::{Lan, LanPeer};
-use ichat_xmpp::lan::LanAvailability;
+use ichat_xmpp::lan::{LanAvailability, VcLetters};
 use ichat_xmpp::{
     Contact, Dialect, ExtToken, Mode, Output, Session, SessionConfig, Show, Software,
 };
 use tokio::time::timeout;
 
 use super::config::{RunError, Signalling};
+use super::lan::may_be_rung;
 use super::stream::Stream;
 
 /// Whether somebody can be called.
@@ -70,7 +71,11 @@ pub async fn survey(
         let contacts = gather(session, Stream::start(connection, jid), patience).await?;
         people.extend(contacts.iter().map(of_contact));
     }
-    if let Some(config) = signalling.lan {
+    if let Some(mut config) = signalling.lan {
+        config.presence.vc = Some(VcLetters::audio(true));
+        if let Some(caps) = &mut config.presence.caps {
+            caps.tokens.retain(|token| *token != ExtToken::AvAvail);
+        }
         let mut lan = Lan::start(config).await?;
         let until = tokio::time::Instant::now() + patience;
         while timeout(until - tokio::time::Instant::now(), lan.next())
@@ -154,6 +159,8 @@ fn of_neighbour(peer: &LanPeer) -> Person {
         dialect: caps.map_or(Dialect::Legacy, |caps| caps.dialect()).as_str(),
         reach: if peer.presence.is_callable() {
             Reach::Callable
+        } else if may_be_rung(&peer.presence) {
+            Reach::Not("announces nothing about calls; you may try all the same".into())
         } else {
             Reach::Not("announced, but not as free for a call".into())
         },
