@@ -208,7 +208,7 @@ pub(crate) struct AccountArgs {
     /// Bonjour: call and be called on the local network, without account and server
     #[arg(long)]
     pub(crate) lan: bool,
-    /// Our name on the local network [default: the login name @ this machine's name]
+    /// Our name on the local network; without it, the login name at this machine's name
     #[arg(long, value_name = "USER@MACHINE", requires = "lan")]
     pub(crate) name: Option<String>,
     /// Every stanza into this file, passwords removed

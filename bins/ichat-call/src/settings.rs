@@ -17,7 +17,7 @@ use crate::cli::{AcceptChoice, AccountArgs, DialectChoice, TalkArgs, TlsChoice};
 use crate::failure::Failure;
 
 /// The TCP port that iChat listens on, on the local network
-/// (docs/protocol/xmpp.md, without a server [P]).
+/// (docs/protocol/xmpp.md, without a server \[P\]).
 const LAN_PORT: u16 = 5298;
 
 /// SIP's default port (RFC 3261 §19.1.2).
