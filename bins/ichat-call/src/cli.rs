@@ -1,5 +1,6 @@
 //! The command line, as `docs/contract.md` has it.
 
+use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -113,10 +114,12 @@ pub(crate) struct DoctorArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
-    /// A file, `-` for standard input, or the text itself
+    /// A file, `-` for standard input, or the text itself: a stanza; an invitation, a property
+    /// list, a typedstream, candidates or an address list, in hex or in octets; a SIP message, SDP.
+    /// Which of these it is, is seen by itself
     #[arg(default_value = "-", allow_hyphen_values = true)]
-    pub(crate) input: String,
-    /// One JSON value in place of the tree
+    pub(crate) input: OsString,
+    /// One JSON value in place of the tree; `compose` makes the octets of it again
     #[arg(long)]
     pub(crate) json: bool,
     /// A hexdump in which every octet has a name, in place of the tree
@@ -126,9 +129,10 @@ pub(crate) struct InspectArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ComposeArgs {
-    /// What `inspect --json` printed; standard input without it
+    /// What `inspect --json` printed; standard input without it. Its `content` may be changed; if it
+    /// was not, or is null, the octets in `raw` are written
     pub(crate) file: Option<PathBuf>,
-    /// Octets in place of hex
+    /// Octets in place of hex, to a terminal too
     #[arg(long)]
     pub(crate) raw: bool,
 }

@@ -5,6 +5,7 @@
 //! the input in hex, and `offset` and `length` count in the nearest `raw` above.
 
 mod archive;
+mod budget;
 mod candidates;
 mod content;
 mod dump;
@@ -32,17 +33,22 @@ use crate::output::Printer;
 use field::Document;
 use recognise::Kind;
 
+pub(crate) use text::printable;
+
 /// Decodes `args.input` and prints it.
 pub(crate) fn inspect(args: &InspectArgs, printer: &mut Printer) -> Result<u8, Failure> {
     let document = decode(input::read(&args.input)?)?;
     let is_terminal = std::io::stdout().is_terminal();
     let text = match (args.json, is_terminal) {
-        (true, true) => format!("{:#}", document.json()),
-        (true, false) => document.json().to_string(),
+        (true, true) => text::printable_json(&format!("{:#}", document.json())),
+        (true, false) => text::printable_json(&document.json().to_string()),
         (false, _) if args.dump => dump::render(&document),
-        (false, _) => tree::render(&document, is_terminal && wants_colours()),
+        (false, true) => tree::render(&document, terminal_columns(), wants_colours()),
+        (false, false) => tree::render(&document, tree::COLUMNS, false),
     };
     printer.line(&text);
+    // An error is told after what could be read, not in the middle of it.
+    printer.finish();
     match (document.fault, args.json) {
         (None, _) => Ok(0),
         // The JSON value says it already, and is the only one on standard output.
@@ -52,6 +58,14 @@ pub(crate) fn inspect(args: &InspectArgs, printer: &mut Printer) -> Result<u8, F
         }
         (Some(fault), false) => Err(fault),
     }
+}
+
+/// What `--json` prints.
+#[cfg(test)]
+pub(crate) fn json_of(octets: Vec<u8>) -> Option<String> {
+    let source = input::Source::File;
+    let document = decode(input::Input { octets, source }).ok()?;
+    Some(text::printable_json(&document.json().to_string()))
 }
 
 /// The content that `--json` would show of these octets, for `compose` to see what was changed.
@@ -87,6 +101,18 @@ pub(crate) fn octets_of(kind: &str, content: &Json) -> Result<Vec<u8>, String> {
     octets.map_err(|error| error.to_string())
 }
 
+/// The octets that hex stands for.
+///
+/// # Errors
+/// What is no hex, and where.
+pub(crate) fn octets_of_hex(text: &str) -> Result<Vec<u8>, String> {
+    let hex = hexadecimal::Hex::read(text);
+    match hex.fault() {
+        Some(fault) => Err(fault),
+        None => Ok(hex.octets),
+    }
+}
+
 fn decode(input: input::Input) -> Result<Document, Failure> {
     match recognise::kind(&input)? {
         Kind::IpPortHex => {
@@ -94,22 +120,46 @@ fn decode(input: input::Input) -> Result<Document, Failure> {
             Ok(ipport::from_hex(&hexadecimal::Hex::read(&text)))
         }
         Kind::IpPortOctets => Ok(ipport::from_octets(input.octets)),
-        Kind::PropertyList(form) => Ok(plist::document(unhexed(input.octets, form), form)),
-        Kind::Typedstream(form) => Ok(archive::document(unhexed(input.octets, form), form)),
-        Kind::Candidates(form) => Ok(candidates::document(unhexed(input.octets, form), form)),
+        Kind::PropertyList(form) => Ok(either(input.octets, form, plist::document)),
+        Kind::Typedstream(form) => Ok(either(input.octets, form, archive::document)),
+        Kind::Candidates(form) => Ok(either(input.octets, form, candidates::document)),
         Kind::XmlPropertyList => plist::xml(input.octets),
         Kind::Xml => stanza::document(input.octets),
         Kind::Sip => sip::document(input.octets),
-        Kind::Sdp => Ok(sdp::document(input.octets)),
+        Kind::Sdp => sdp::document(input.octets),
     }
 }
 
-/// The octets themselves: those that hex stands for, as far as it is hex.
-fn unhexed(octets: Vec<u8>, form: &str) -> Vec<u8> {
-    if form == "hex" {
-        hexadecimal::Hex::read(&String::from_utf8_lossy(&octets)).octets
-    } else {
-        octets
+/// A document of octets, or of those that hex stands for, as far as it is hex.
+fn either(
+    octets: Vec<u8>,
+    form: &'static str,
+    document: fn(Vec<u8>, &'static str) -> Document,
+) -> Document {
+    if form != "hex" {
+        return document(octets, form);
+    }
+    let text = String::from_utf8_lossy(&octets);
+    let hex = hexadecimal::Hex::read(&text);
+    let mut document = document(hex.octets.clone(), form);
+    document.notes.extend(hex.oddities());
+    if let Some(fault) = hex.fault() {
+        let fault = format!("no whole hex: {fault}");
+        if document.fault.is_some() {
+            document.notes.push(fault);
+        } else {
+            document.fault = Some(Failure::new("bad-hex", fault));
+        }
+        document.fields.extend(ipport::tail_of_text(&hex));
+    }
+    document
+}
+
+/// How wide the terminal is, where it says so.
+fn terminal_columns() -> usize {
+    match crossterm::terminal::size() {
+        Ok((columns, _)) if columns > 0 => columns.into(),
+        Ok(_) | Err(_) => tree::COLUMNS,
     }
 }
 
@@ -130,6 +180,8 @@ fn understands_colours() -> bool {
     crossterm::ansi_support::supports_ansi()
 }
 
+#[cfg(test)]
+mod hostile_tests;
 #[cfg(test)]
 mod invitation_tests;
 #[cfg(test)]

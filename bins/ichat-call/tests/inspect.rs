@@ -180,12 +180,16 @@ fn a_changed_json_is_composed_anew() {
 fn what_cannot_be_composed_is_told_in_one_line() {
     for (json, expected) in [
         ("", "found no JSON"),
-        ("[1]", "the key kind is missing"),
+        ("[1]", "found another JSON value"),
+        ("{}", "the key kind is missing"),
         (
             r#"{"kind":"sip"}"#,
             "expected content or raw, found neither",
         ),
-        (r#"{"kind":"sip","raw":"0g"}"#, "raw: no hex at offset 1"),
+        (
+            r#"{"kind":"sip","raw":"0g"}"#,
+            "raw: expected a hex digit at offset 1",
+        ),
         (
             r#"{"kind":"candidates","content":[{}]}"#,
             "content.1: the key",
@@ -193,6 +197,39 @@ fn what_cannot_be_composed_is_told_in_one_line() {
         (
             r#"{"kind":"sip","content":1}"#,
             "has no content that can be written",
+        ),
+        // What a terminal would obey is not passed on.
+        (
+            "{\"kind\":\"invitation\",\"content\":{\"\\u001b]0;x\\u0007\":{\"$data\":1}}}",
+            "content.\\u{1b}]0;x\\u{7}.$data: expected hex",
+        ),
+        (
+            r#"{"kind":"invitation","content":{"$data":"00","a":1}}"#,
+            "expected $data alone, found a beside it",
+        ),
+        (
+            r#"{"kind":"invitation","content":{"a":{"$date":"1"}}}"#,
+            "content.a.$date: expected a number",
+        ),
+        (
+            r#"{"kind":"ipport-list","content":[{"flags":0,"interface":"an interface of 24 letters","address":"10.0.0.1","port":1}]}"#,
+            "content.1.interface: expected a name of at most 16",
+        ),
+        (
+            r#"{"kind":"ipport-list","content":[{"flags":0,"interface":"en1","address":"fd00::1","port":1}]}"#,
+            "would be read as",
+        ),
+        (
+            r#"{"kind":"ipport-list","content":[{"flags":0,"interface":"en1","address":"10.0.0.1","port":65536}]}"#,
+            "content.1.port: expected a port, found 65536",
+        ),
+        (
+            r#"{"kind":"property-list","content":{"$real":1e300,"width":4}}"#,
+            "content.$real: expected a real that fits 4 octets, found 1e300",
+        ),
+        (
+            r#"{"kind":"typedstream","content":{"byte_order":"big","root":{"$number":2,"type":"B"}}}"#,
+            "content.root.$number: expected 0 or 1, found 2",
         ),
     ] {
         let output = composed(json.as_bytes(), &[]);

@@ -6,6 +6,7 @@
 mod chain;
 mod known;
 mod rows;
+mod texts;
 
 use typedstream::{Archive, ByteOrder, DecodeError, EventKind, Reader};
 
@@ -105,7 +106,13 @@ pub(super) fn fields(octets: &[u8], budget: &mut Budget) -> (Vec<Field>, Option<
     let mut rows = Rows::new(octets, budget);
     let fault = loop {
         match reader.next_event() {
-            Ok(Some(event)) => rows.take(event),
+            Ok(Some(event)) => {
+                rows.take(event);
+                if rows.is_full() {
+                    // The rest is read, but not shown.
+                    break Archive::decode(octets).err().map(|error| error.to_string());
+                }
+            }
             Ok(None) => break None,
             Err(error) => {
                 rows.cut(&error);
@@ -116,17 +123,6 @@ pub(super) fn fields(octets: &[u8], budget: &mut Budget) -> (Vec<Field>, Option<
     let mut fields = vec![head];
     fields.extend(rows.finish(octets.len()));
     (fields, fault)
-}
-
-/// Whether a value begins that more events belong to.
-fn is_begin(kind: &EventKind<'_>) -> bool {
-    matches!(
-        kind,
-        EventKind::GroupBegin { .. }
-            | EventKind::ObjectBegin { .. }
-            | EventKind::ArrayBegin { .. }
-            | EventKind::StructBegin { .. }
-    )
 }
 
 /// Whether a value ends with this event, so that it is a row of its own.

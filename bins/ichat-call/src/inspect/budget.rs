@@ -26,6 +26,19 @@ impl Default for Budget {
 }
 
 impl Budget {
+    /// For several documents inside of another one, each of which has its own budget.
+    pub(super) fn of_documents() -> Self {
+        Self {
+            rows: 4 * ROWS,
+            ..Self::default()
+        }
+    }
+
+    /// Whether there is no row left.
+    pub(super) fn is_spent(&self) -> bool {
+        self.rows == 0
+    }
+
     /// Takes a row; false if there is none left.
     pub(super) fn row(&mut self) -> bool {
         let left = self.rows.checked_sub(1);

@@ -1,10 +1,12 @@
 //! Candidates, the content of `SIP-ICE`: `docs/protocol/addresses.md`, candidates [C; meanings D].
 
 use ichat_invitation::candidate::{ICHAT_HOST_PRIORITY, MAX_CANDIDATES};
-use ichat_invitation::{Candidate, CandidateKind, IpPort, RawIpPort, Tampering};
+use ichat_invitation::{Candidate, CandidateError, CandidateKind, IpPort, RawIpPort, Tampering};
+use serde_json::Value as Json;
 
 use super::field::{Document, Field, Grade};
 use super::ipport::{counted, parts, scope};
+use crate::failure::Failure;
 
 /// The page of its facts.
 const PAGE: &str = "docs/protocol/addresses.md";
@@ -25,15 +27,24 @@ pub(super) fn document(raw: Vec<u8>, form: &'static str) -> Document {
         counted(raw.len(), "octet"),
         counted(raw.len() / Candidate::LEN, "candidate"),
     );
-    let (candidates, _) = ichat_invitation::decode_candidates_lossy(&raw);
+    // What cannot be read whole is given as octets alone.
+    let decoded = ichat_invitation::decode_candidates(&raw);
+    let (content, notes, fault) = match decoded {
+        Ok(candidates) => (super::content::candidates(&candidates), Vec::new(), None),
+        Err(error @ CandidateError::TooMany { .. }) => (Json::Null, vec![error.to_string()], None),
+        Err(error @ CandidateError::Broken { .. }) => {
+            let fault = Failure::new("bad-candidates", error);
+            (Json::Null, Vec::new(), Some(fault))
+        }
+    };
     Document {
         kind: "candidates",
         title,
         page: PAGE,
         form,
-        notes: notes(&raw),
-        fault: None,
-        content: super::content::candidates(&candidates),
+        notes,
+        fault,
+        content,
         fields: fields(&raw),
         raw,
     }

@@ -10,6 +10,8 @@
 //! | `{"$number": 5, "type": "q"}` | – | `NSNumber` of another type |
 //! | other names with `$` | see [`plist`] and [`archive`] | |
 
+use serde_json::Value as Json;
+
 mod archive;
 mod candidates;
 mod parts;
@@ -22,3 +24,21 @@ pub(super) use plist::property_list;
 pub(super) use archive::to_octets as archive_octets;
 pub(super) use candidates::{to_octets as candidate_octets, to_records as record_octets};
 pub(super) use plist::to_octets as property_list_octets;
+
+/// Levels of JSON that a content has at most: what reads JSON gives up at 128.
+const MAX_LEVELS: usize = 100;
+
+/// Whether a content can be read again; one that is deeper is given as octets alone.
+pub(super) fn is_shallow(content: &Json) -> bool {
+    fn fits(json: &Json, levels: usize) -> bool {
+        let Some(levels) = levels.checked_sub(1) else {
+            return false;
+        };
+        match json {
+            Json::Array(members) => members.iter().all(|member| fits(member, levels)),
+            Json::Object(members) => members.values().all(|member| fits(member, levels)),
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => true,
+        }
+    }
+    fits(content, MAX_LEVELS)
+}

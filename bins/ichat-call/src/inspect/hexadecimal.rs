@@ -76,6 +76,17 @@ impl<'a> Hex<'a> {
             .filter(|tail| !tail.is_empty())
     }
 
+    /// What is wrong with the text; nothing if it is hex to its end.
+    pub(super) fn fault(&self) -> Option<String> {
+        match self.stop {
+            Some(Stop { offset, found }) => Some(format!(
+                "expected a hex digit at offset {offset} of the text, found {found:?}"
+            )),
+            None => (!self.digits.is_multiple_of(2))
+                .then(|| "expected two hex digits an octet, found one".to_owned()),
+        }
+    }
+
     /// How it differs from the hex that iChat writes.
     pub(super) fn oddities(&self) -> impl Iterator<Item = String> {
         let upper = self
@@ -117,6 +128,17 @@ mod tests {
             })
         );
         assert_eq!(hex.tail(), Some("1 é2"));
+        let fault = hex.fault();
+        assert_eq!(
+            fault.as_deref(),
+            Some("expected a hex digit at offset 4 of the text, found 'é'")
+        );
+        let fault = Hex::read("0a1").fault();
+        assert_eq!(
+            fault.as_deref(),
+            Some("expected two hex digits an octet, found one")
+        );
+        assert_eq!(Hex::read("0a").fault(), None);
         assert!(!Hex::read("").is_whole() && !Hex::read(" \n").is_whole());
     }
 }

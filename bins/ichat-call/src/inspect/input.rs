@@ -1,5 +1,6 @@
 //! Where the input comes from, and how much of it is read.
 
+use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 
@@ -28,7 +29,7 @@ pub(super) enum Source {
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// An existing path, `-` for standard input, else the text itself.
-pub(super) fn read(input: &str) -> Result<Input, Failure> {
+pub(super) fn read(input: &OsStr) -> Result<Input, Failure> {
     if input == "-" {
         let stdin = io::stdin();
         if stdin.is_terminal() {
@@ -45,7 +46,7 @@ pub(super) fn read(input: &str) -> Result<Input, Failure> {
     let path = Path::new(input);
     // What cannot be a path (too long, a NUL) does not exist either.
     if input.is_empty() || !path.exists() {
-        let octets = limited(input.as_bytes(), "the text")?;
+        let octets = limited(input.to_string_lossy().as_bytes(), "the text")?;
         return Ok(Input {
             octets,
             source: Source::Text,
@@ -92,6 +93,7 @@ mod tests {
 
     #[test]
     fn what_is_no_file_is_the_text_itself() {
+        let read = |text: &str| read(OsStr::new(text));
         let input = read("no such file").unwrap();
         assert_eq!(
             (input.octets.as_slice(), input.source),
@@ -105,6 +107,7 @@ mod tests {
 
     #[test]
     fn directories_and_long_inputs_are_refused_in_one_line() {
+        let read = |text: &str| read(OsStr::new(text));
         let failure = read(env!("CARGO_MANIFEST_DIR")).unwrap_err();
         assert_eq!((failure.code, failure.status), ("input", 1));
         let failure = read(&"x".repeat(MAX_INPUT + 1)).unwrap_err();

@@ -133,7 +133,7 @@ fn a_content_that_cannot_be_written_says_where() {
     let fault = |content: Json| octets_of("invitation", &content).unwrap_err();
     assert_eq!(
         fault(json!({"a": [1, {"$data": "0x"}]})),
-        "content.a.2.$data: no hex at offset 1: expected a hex digit, found 'x'"
+        "content.a.2.$data: expected a hex digit at offset 1 of the text, found 'x'"
     );
     assert_eq!(
         fault(json!({"a": {"$integer": 300, "width": 1}})),
@@ -145,6 +145,13 @@ fn a_content_that_cannot_be_written_says_where() {
         deep = json!([deep]);
     }
     assert!(fault(deep).ends_with("nested deeper than 32"));
+    // As deep as lists are read.
+    let mut deepest = json!(1);
+    for _ in 0..32 {
+        deepest = json!([deepest]);
+    }
+    let octets = octets_of("property-list", &deepest).unwrap();
+    assert_eq!(content_of("property-list", &octets), Some(deepest));
     assert!(
         octets_of("stanza", &json!(1))
             .unwrap_err()
@@ -202,8 +209,10 @@ fn every_truncation_is_shown_or_refused_and_fits_the_lines() {
                 continue;
             };
             check_places(&document.fields, document.raw.len());
-            for line in tree::render(&document, false).lines() {
-                assert!(super::text::width(line) <= 100, "{line}");
+            for columns in [80, 100] {
+                for line in tree::render(&document, columns, false).lines() {
+                    assert!(super::text::width(line) <= columns, "{line}");
+                }
             }
         }
     }

@@ -7,11 +7,15 @@ pub(super) use record::{parts, scope};
 use ichat_invitation::ipport::{MAX_RECORDS, MAX_TEXT_LEN};
 use ichat_invitation::{IpPort, IpPortList};
 
+use super::budget::not_shown;
 use super::field::{Document, Field};
-use super::hexadecimal::{Hex, Stop};
+use super::hexadecimal::Hex;
 
 /// The page of its facts.
 const PAGE: &str = "docs/protocol/addresses.md";
+
+/// Records that are shown.
+const SHOWN: usize = 2048;
 
 /// Whether octets begin with what looks like a record: a printable name, ended by NUL.
 ///
@@ -86,12 +90,13 @@ pub(super) fn in_element(field: Field, text: &str) -> Field {
     if hex.octets.len() < IpPort::LEN {
         let octets = counted(hex.octets.len(), "octet");
         return match hex.stop {
-            Some(Stop { offset, found }) => field.note(format!(
-                "no address list: expected a hex digit at offset {offset} of the text, found {found:?}"
+            Some(_) => field.note(format!(
+                "no address list: {}",
+                hex.fault().unwrap_or_default()
             )),
-            None => {
-                field.note(format!("no address list: expected 40 octets a record, found {octets}"))
-            }
+            None => field.note(format!(
+                "no address list: expected 40 octets a record, found {octets}"
+            )),
         };
     }
     let digits = counted(hex.digits, "hex digit");
@@ -116,9 +121,14 @@ pub(super) fn in_element(field: Field, text: &str) -> Field {
 /// The records and what is left of a broken one.
 fn fields(octets: &[u8]) -> Vec<Field> {
     let (records, tail) = octets.as_chunks::<{ IpPort::LEN }>();
-    let mut fields: Vec<Field> = (0..records.len())
+    let mut fields: Vec<Field> = (0..records.len().min(SHOWN))
         .filter_map(|index| record::field(records, index))
         .collect();
+    if records.len() > SHOWN {
+        let offset = SHOWN * IpPort::LEN;
+        let more = not_shown(&format!("an endpoint uses {MAX_RECORDS} addresses"));
+        fields.push(more.at(offset, records.len() * IpPort::LEN - offset));
+    }
     if !tail.is_empty() {
         let (offset, length) = (octets.len() - tail.len(), tail.len());
         let tail = Field::new("broken tail")
@@ -134,16 +144,9 @@ fn fields(octets: &[u8]) -> Vec<Field> {
 }
 
 /// What stands behind the last whole octet of a hex text.
-fn tail_of_text(hex: &Hex<'_>) -> Option<Field> {
+pub(super) fn tail_of_text(hex: &Hex<'_>) -> Option<Field> {
     let tail = hex.tail()?;
-    let note = match hex.stop {
-        Some(Stop { offset, found }) => {
-            format!(
-                "expected a hex digit at offset {offset} of the text, found {found:?}; left out"
-            )
-        }
-        None => "expected two hex digits an octet, found one; left out".to_owned(),
-    };
+    let note = format!("{}; left out", hex.fault()?);
     Some(Field::new("rest of the text").text(tail).note(note))
 }
 

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use ichat_invitation::bplist::{self, Integer, Limits, Object, ObjectKind, Objects, Reference};
 
+use super::budget::{Budget, not_shown};
 use super::field::{Document, Field};
 use super::ipport::counted;
 use super::text::beginning;
@@ -31,6 +32,7 @@ pub(super) fn document(raw: Vec<u8>, form: &'static str) -> Document {
         Ok(value) => {
             let is_invitation = is_invitation(|key| value.get(key).is_some());
             let content = content::property_list(&value);
+            let content = Some(content).filter(content::is_shallow).into();
             let fields = fields(&raw, is_invitation);
             let notes = if is_invitation {
                 deviations(&raw)
@@ -106,7 +108,8 @@ fn fields(raw: &[u8], is_invitation: bool) -> Vec<Field> {
         .text("bplist00")
         .means("a binary property list of version 00")
         .graded("C");
-    let top = value("top", &objects, objects.top(), place);
+    let mut budget = Budget::default();
+    let top = value("top", &objects, objects.top(), place, &mut budget);
     let count = trailer.object_count;
     let width = trailer.offset_width;
     let table = Field::new("offset table")
@@ -130,11 +133,11 @@ fn fields(raw: &[u8], is_invitation: bool) -> Vec<Field> {
         ),
         number("table offset", 24, 8, trailer.table_offset),
     ]);
-    vec![head, top, keys(&objects), table, end]
+    vec![head, top, keys(&objects, &mut budget), table, end]
 }
 
 /// The texts that are keys, each of which is stored once.
-fn keys(objects: &Objects<'_>) -> Field {
+fn keys(objects: &Objects<'_>, budget: &mut Budget) -> Field {
     let dictionaries = objects
         .iter()
         .flatten()
@@ -159,35 +162,52 @@ fn keys(objects: &Objects<'_>) -> Field {
         .flat_map(|keys| keys.iter())
         .take(Limits::default().objects);
     let seen: BTreeMap<u64, Reference> = references.map(|key| (key.number, key)).collect();
+    let all = seen.len();
     let fields: Vec<Field> = seen
         .into_values()
         .filter_map(|reference| objects.object(reference).ok())
+        // They may overlap too.
+        .take_while(|key| budget.octets(key.end - key.offset))
         .map(|key| {
             let text = key.text().map(|text| text.to_str_lossy().into_owned());
             let field = Field::new("key").at(key.offset, key.end - key.offset);
             field.text(text.unwrap_or_default())
         })
         .collect();
+    let more = (fields.len() < all).then(|| not_shown("other keys"));
     let shown = counted(fields.len(), "text");
     Field::new("keys")
         .shown(shown)
         .means("each is stored once")
         .with(fields)
+        .with(more)
 }
 
 /// A value and what is in it. The whole list was decoded before, so that this ends soon.
-fn value(name: &str, objects: &Objects<'_>, reference: Reference, place: Place) -> Field {
+fn value(
+    name: &str,
+    objects: &Objects<'_>,
+    reference: Reference,
+    place: Place,
+    budget: &mut Budget,
+) -> Field {
     match objects.object(reference) {
         Ok(object) => {
             let field = Field::new(name).at(object.offset, object.end - object.offset);
-            let field = scalar(field, name, &object, place);
-            with_members(field, objects, &object, place)
+            let field = scalar(field, name, &object, place, budget);
+            with_members(field, objects, &object, place, budget)
         }
         Err(error) => Field::new(name).note(error.to_string()),
     }
 }
 
-fn with_members(field: Field, objects: &Objects<'_>, object: &Object<'_>, place: Place) -> Field {
+fn with_members(
+    field: Field,
+    objects: &Objects<'_>,
+    object: &Object<'_>,
+    place: Place,
+    budget: &mut Budget,
+) -> Field {
     match object.kind {
         ObjectKind::Array(members) | ObjectKind::Set(members) | ObjectKind::OrderedSet(members) => {
             let members = members.iter().enumerate().map(|(index, member)| {
@@ -196,6 +216,7 @@ fn with_members(field: Field, objects: &Objects<'_>, object: &Object<'_>, place:
                     objects,
                     member,
                     place.member(),
+                    budget,
                 )
             });
             field.with(members)
@@ -203,7 +224,7 @@ fn with_members(field: Field, objects: &Objects<'_>, object: &Object<'_>, place:
         ObjectKind::Dictionary { keys, values } => {
             let entries = keys.iter().zip(values.iter()).map(|(key, reference)| {
                 let name = key_text(objects, key);
-                let below = value(&name, objects, reference, place.below(&name));
+                let below = value(&name, objects, reference, place.below(&name), budget);
                 explained(below, &name, place)
             });
             field.with(entries.collect::<Vec<_>>())
@@ -245,7 +266,13 @@ fn explained(mut field: Field, key: &str, place: Place) -> Field {
 }
 
 /// What is to be seen of an object, apart from its members.
-fn scalar(field: Field, name: &str, object: &Object<'_>, place: Place) -> Field {
+fn scalar(
+    field: Field,
+    name: &str,
+    object: &Object<'_>,
+    place: Place,
+    budget: &mut Budget,
+) -> Field {
     match object.kind {
         ObjectKind::Null => field.shown("null"),
         ObjectKind::Fill => field
@@ -262,7 +289,7 @@ fn scalar(field: Field, name: &str, object: &Object<'_>, place: Place) -> Field 
         ObjectKind::Date(seconds) => field
             .text(seconds.to_string())
             .means("seconds from the begin of 2001, UTC"),
-        ObjectKind::Data(octets) => data(field, name, octets),
+        ObjectKind::Data(octets) => data(field, name, octets, budget),
         ObjectKind::Ascii(_) | ObjectKind::Utf16(_) => {
             let text = object.text();
             let text = text.map(|text| text.to_str_lossy().into_owned());
@@ -298,10 +325,10 @@ fn integer(field: Field, name: &str, number: Integer, place: Place) -> Field {
 }
 
 /// Data; of `VCICEData` the archive inside.
-fn data(field: Field, name: &str, octets: &[u8]) -> Field {
+fn data(field: Field, name: &str, octets: &[u8], budget: &mut Budget) -> Field {
     let field = field.shown(counted(octets.len(), "octet"));
     if archive::is_archive(octets) {
-        let (fields, fault) = archive::fields(octets);
+        let (fields, fault) = archive::fields(octets, budget);
         let mut field = field.with(fields);
         field.notes.extend(fault);
         field.raw = Some(octets.to_vec());

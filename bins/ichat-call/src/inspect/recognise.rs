@@ -24,9 +24,8 @@ pub(super) enum Kind {
     Sdp,
 }
 
-/// Octets of one IPPORT record, and of one candidate.
+/// Octets of one IPPORT record.
 const RECORD: usize = 40;
-const CANDIDATE: usize = 148;
 
 /// Everything that is recognised, for the message when nothing is.
 const EXPECTED: &str = "expected an invitation, a property list, a typedstream, candidates or an IPPORT \
@@ -116,14 +115,12 @@ fn hex_kind(text: &str) -> Result<Option<Kind>, Failure> {
     Ok(None)
 }
 
-/// Whole candidates: a known type, and an IPPORT where its first one stands
+/// Candidates, the last of which may be cut: a known type, and an IPPORT where its first one stands
 /// (`docs/protocol/addresses.md`, candidates).
 fn is_candidates(octets: &[u8]) -> bool {
     let kind = octets.get(4..8).and_then(|kind| kind.first_chunk::<4>());
     let is_kind = kind.is_some_and(|kind| matches!(u32::from_be_bytes(*kind), 1 | 3 | 5 | 6 | 7));
-    !octets.is_empty()
-        && octets.len().is_multiple_of(CANDIDATE)
-        && is_kind
+    is_kind
         && octets
             .get(24..64)
             .is_some_and(|record| ipport::is_plausible(record, true))

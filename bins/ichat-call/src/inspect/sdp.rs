@@ -8,6 +8,10 @@ use ichat_sip::sdp::Description;
 use super::field::{Document, Field};
 use super::ipport::counted;
 use super::lines::{TextLine, lines};
+use crate::failure::Failure;
+
+/// No more octets than a datagram holds.
+const MAX_OCTETS: usize = 65_535;
 
 /// Whether the first line that is not blank is `v=`, or there is an `m=` line among nothing but
 /// lines of the form `x=`.
@@ -27,14 +31,21 @@ pub(super) fn is_sdp(octets: &[u8]) -> bool {
 }
 
 /// Decodes a description that stands alone.
-pub(super) fn document(octets: Vec<u8>) -> Document {
+pub(super) fn document(octets: Vec<u8>) -> Result<Document, Failure> {
+    if octets.len() > MAX_OCTETS {
+        let message = format!(
+            "no session description: expected at most {MAX_OCTETS} octets, found {}",
+            octets.len()
+        );
+        return Err(Failure::new("bad-sdp", message));
+    }
     let whole = body(Field::new(""), &octets, 0, octets.len());
     let media = whole
         .children
         .iter()
         .filter(|field| field.name.starts_with("m="))
         .count();
-    Document {
+    Ok(Document {
         kind: "sdp",
         title: format!(
             "SDP: {}, {}",
@@ -48,7 +59,7 @@ pub(super) fn document(octets: Vec<u8>) -> Document {
         fault: None,
         content: serde_json::Value::Null,
         fields: whole.children,
-    }
+    })
 }
 
 /// Completes the field of a body, from `start` to `end` of the octets.

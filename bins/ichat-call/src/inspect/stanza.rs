@@ -8,6 +8,7 @@ mod vc;
 use ichat_xmpp::jid::Jid;
 use ichat_xmpp::ns::VC_PREFIX;
 
+use super::budget::Budget;
 use super::field::{Document, Field};
 use super::ipport::counted;
 use super::xml::{Attribute, Content, Node, XmlError, read};
@@ -47,7 +48,8 @@ pub(super) fn document(octets: Vec<u8>) -> Result<Document, Failure> {
             counted(octets.len(), "octet")
         )
     };
-    let fields = nodes.iter().map(stanza).collect();
+    let mut budget = Budget::of_documents();
+    let fields = nodes.iter().map(|node| stanza(node, &mut budget)).collect();
     Ok(Document {
         kind: "stanza",
         title,
@@ -80,21 +82,21 @@ fn what(node: &Node) -> String {
     }
 }
 
-fn stanza(node: &Node) -> Field {
+fn stanza(node: &Node, budget: &mut Budget) -> Field {
     match node.local.as_str() {
-        "iq" => iq(node),
+        "iq" => iq(node, budget),
         "presence" => presence::field(node),
         _ => plain(node),
     }
 }
 
-fn iq(node: &Node) -> Field {
+fn iq(node: &Node, budget: &mut Budget) -> Field {
     let kind = node.attribute("type").unwrap_or_default();
     let is_error = kind == "error";
     let payloads = node.content.iter().filter_map(|content| match content {
         Content::Element(child) if child.local == "error" && is_error => Some(fault::field(child)),
         Content::Element(child) if child.namespace.starts_with(VC_PREFIX) => {
-            let query = vc::field(child);
+            let query = vc::field(child, budget);
             let echo = "an error looks at its type first: this is what was asked, come back";
             Some(query.note_if(is_error, echo).note_if(
                 kind == "get" || kind == "result",

@@ -441,7 +441,7 @@ fn whatever_comes_the_lines_fit_and_nothing_panics() {
         };
         read_whole += 1;
         assert!(document.json().to_string().len() > octets.len());
-        for line in tree::render(&document, false).lines() {
+        for line in tree::render(&document, tree::COLUMNS, false).lines() {
             assert!(width(line) <= 100, "{line}");
             assert!(!line.contains(char::is_control), "{line:?}");
         }
@@ -458,7 +458,7 @@ fn deep_and_wide_xml_ends_in_an_error_or_a_tree() {
         "no whole XML, at offset 192: expected at most 64 elements inside each other, found more"
     );
     let deep = format!("{}text{}", "<ab>".repeat(64), "</ab>".repeat(64));
-    let lines = tree::render(&read(deep).unwrap(), false);
+    let lines = tree::render(&read(deep).unwrap(), tree::COLUMNS, false);
     assert!(lines.lines().all(|line| width(line) <= 100), "{lines}");
     assert!(read("<a/>".repeat(20_000)).is_ok());
 }
@@ -467,13 +467,16 @@ fn deep_and_wide_xml_ends_in_an_error_or_a_tree() {
 fn colours_change_nothing_but_colours() {
     let document = read(VICEROY).unwrap();
     let mut plain = String::new();
-    let coloured = tree::render(&document, true);
+    let coloured = tree::render(&document, tree::COLUMNS, true);
     let mut parts = coloured.split('\u{1b}');
     plain.push_str(parts.next().unwrap());
     for part in parts {
         plain.push_str(part.split_once('m').unwrap().1);
     }
     let trimmed: Vec<&str> = plain.lines().map(str::trim_end).collect();
-    assert_eq!(trimmed.join("\n"), tree::render(&document, false));
+    assert_eq!(
+        trimmed.join("\n"),
+        tree::render(&document, tree::COLUMNS, false)
+    );
     assert!(coloured.contains("\u{1b}[36m"));
 }

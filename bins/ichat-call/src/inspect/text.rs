@@ -2,7 +2,7 @@
 
 /// What a peer wrote, without anything that a terminal would obey: control characters, line ends
 /// and marks that turn the direction of writing are written as escapes.
-pub(super) fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -1,4 +1,5 @@
-//! The tree for people: aligned at 100 columns, in colours where there is a terminal.
+//! The tree for people: aligned at 100 columns or at the terminal's fewer ones, in colours where
+//! there is a terminal.
 //!
 //! From left to right: the offset in hex and the length in octets, the branches and the name, the
 //! value, the meaning, and at the right edge the grade. What does not fit beside the value stands
@@ -15,8 +16,10 @@ use cells::Cells;
 use line::{Line, Paint};
 use rows::{Layout, Row, flatten};
 
-/// Columns of a line.
-const COLUMNS: usize = 100;
+/// Columns of a line where there is room.
+pub(super) const COLUMNS: usize = 100;
+/// Fewer are not used: a narrower terminal breaks the lines.
+const FEWEST: usize = 72;
 
 const LEGEND: [(char, &str); 6] = [
     ('C', "captured from a real iChat"),
@@ -28,11 +31,13 @@ const LEGEND: [(char, &str); 6] = [
 ];
 
 /// The whole document as text, without a line end at its end.
-pub(super) fn render(document: &Document, colours: bool) -> String {
+pub(super) fn render(document: &Document, columns: usize, colours: bool) -> String {
+    let columns = columns.clamp(FEWEST, COLUMNS);
     let mut rows = Vec::new();
     flatten(&document.fields, &mut Vec::new(), false, &mut rows);
     let layout = Layout::of(&rows);
     let mut page = Page {
+        columns,
         paint: Paint { colours },
         lines: Vec::new(),
     };
@@ -46,6 +51,7 @@ pub(super) fn render(document: &Document, colours: bool) -> String {
 
 /// What is printed.
 struct Page {
+    columns: usize,
     paint: Paint,
     lines: Vec<String>,
 }
@@ -54,9 +60,11 @@ impl Page {
     fn title(&mut self, document: &Document) {
         let title = clip(
             &printable(&document.title),
-            COLUMNS - 2 - width(document.page),
+            self.columns - 2 - width(document.page),
         );
-        let gap = COLUMNS.saturating_sub(width(&title) + width(document.page));
+        let gap = self
+            .columns
+            .saturating_sub(width(&title) + width(document.page));
         let title = self.paint.bold(&title);
         self.lines.push(format!(
             "{title}{}{}",
@@ -64,13 +72,13 @@ impl Page {
             self.paint.dim(document.page)
         ));
         for note in &document.notes {
-            self.note(note, "", 0, COLUMNS);
+            self.note(note, "", 0, self.columns);
         }
         self.lines.push(String::new());
     }
 
     fn row(&mut self, row: &Row<'_>, layout: &Layout) {
-        let end = row.end();
+        let end = row.end(self.columns);
         let Cells {
             values,
             mut beside,
@@ -92,7 +100,7 @@ impl Page {
             line.dim(&meaning);
         }
         if !row.grade.is_empty() {
-            line.pad(COLUMNS.saturating_sub(row.grade.len()));
+            line.pad(self.columns.saturating_sub(row.grade.len()));
             line.grade(&row.grade);
         }
         self.lines.push(line.finish());
@@ -160,7 +168,7 @@ impl Page {
         self.lines.push(String::new());
         let mut line = String::new();
         for word in words {
-            if !line.is_empty() && width(&line) + 3 + width(&word) > COLUMNS {
+            if !line.is_empty() && width(&line) + 3 + width(&word) > self.columns {
                 self.lines.push(self.paint.dim(&std::mem::take(&mut line)));
             }
             line.push_str(if line.is_empty() { "" } else { " · " });

@@ -21,6 +21,12 @@ pub(super) const MAX_DEPTH: usize = 64;
 /// No element may have more attributes, namespaces included.
 const MAX_ATTRIBUTES: usize = 128;
 
+/// No input may have more elements and attributes.
+const MAX_NODES: usize = 30_000;
+
+/// No namespace may be longer: every element inside has it too. Real ones have 50 octets.
+const MAX_NAMESPACE: usize = 256;
+
 /// What a stream's head declares, so that stanzas cut out of a stream can be read.
 const HEAD: &str = "<stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' xmlns:db='jabber:server:dialback'>";
 const TAIL: &str = "</stream>";
@@ -60,6 +66,7 @@ pub(super) fn read(octets: &[u8]) -> Result<Vec<Node>, XmlError> {
         offset: start,
         open: Vec::new(),
         top: Vec::new(),
+        nodes: 0,
     };
     reader.skip_head();
     reader.feed(body)?;
@@ -89,6 +96,8 @@ struct Reader<'a> {
     offset: usize,
     open: Vec<Node>,
     top: Vec<Node>,
+    /// Elements and attributes so far.
+    nodes: usize,
 }
 
 impl Reader<'_> {
@@ -201,7 +210,7 @@ impl Reader<'_> {
     }
 
     fn node(
-        &self,
+        &mut self,
         place: Place,
         namespace: &str,
         local: &str,
@@ -210,6 +219,13 @@ impl Reader<'_> {
         if self.open.len() >= MAX_DEPTH {
             let message =
                 format!("expected at most {MAX_DEPTH} elements inside each other, found more");
+            return Err(XmlError::at(place.offset, message));
+        }
+        if namespace.len() > MAX_NAMESPACE {
+            let message = format!(
+                "expected a namespace of at most {MAX_NAMESPACE} octets, found {}",
+                namespace.len()
+            );
             return Err(XmlError::at(place.offset, message));
         }
         let tag = self
@@ -235,6 +251,12 @@ impl Reader<'_> {
                 value,
                 place,
             });
+        }
+        self.nodes += 1 + attributes.len();
+        if self.nodes > MAX_NODES {
+            let message =
+                format!("expected at most {MAX_NODES} elements and attributes, found more");
+            return Err(XmlError::at(place.offset, message));
         }
         Ok(Node {
             name,

@@ -1,11 +1,12 @@
 //! Events of an archive, made into rows.
 
-use typedstream::{DecodeError, Event, EventKind, Shared};
+use typedstream::{DecodeError, Event, EventKind};
 
 use super::chain::Chain;
+use super::is_end;
 use super::known::{self, Dictionary};
-use super::{is_begin, is_end};
-use crate::inspect::budget::{Budget, brief, not_shown};
+use super::texts::{content, encoding_meaning, name, shared};
+use crate::inspect::budget::{Budget, not_shown};
 use crate::inspect::candidates;
 use crate::inspect::field::{Field, Value};
 use crate::inspect::ipport::counted;
@@ -20,7 +21,7 @@ struct Open {
 /// What it is.
 enum Kind {
     Group,
-    Object(Object),
+    Object(Box<Object>),
     Sequence,
 }
 
@@ -47,10 +48,8 @@ pub(super) struct Rows<'a, 'b> {
     octets: &'a [u8],
     budget: &'b mut Budget,
     is_ice_data: bool,
-    /// Things without a row that have begun and not ended.
-    hidden: usize,
-    /// Something has no row.
-    is_partial: bool,
+    /// There is no room for what comes next.
+    is_full: bool,
     done: Vec<Field>,
     open: Vec<Open>,
     /// Names of the classes and beginnings of the C strings, by their place in the table.
@@ -64,8 +63,7 @@ impl<'a, 'b> Rows<'a, 'b> {
             octets,
             budget,
             is_ice_data: known::is_ice_data(octets),
-            hidden: 0,
-            is_partial: false,
+            is_full: false,
             done: Vec::new(),
             open: Vec::new(),
             table: Vec::new(),
@@ -75,9 +73,6 @@ impl<'a, 'b> Rows<'a, 'b> {
 
     pub(super) fn take(&mut self, event: Event<'a>) {
         self.end = event.offset + event.length;
-        if self.hidden > 0 {
-            return self.skip(&event.kind);
-        }
         if self.take_class(&event) {
             return;
         }
@@ -85,7 +80,8 @@ impl<'a, 'b> Rows<'a, 'b> {
             return self.close(self.end);
         }
         if !self.budget.row() {
-            return self.skip(&event.kind);
+            self.is_full = true;
+            return;
         }
         let at = |name: &str| Field::new(name).at(event.offset, event.length);
         match event.kind {
@@ -99,15 +95,16 @@ impl<'a, 'b> Rows<'a, 'b> {
                     place: self.place(),
                     ..Object::default()
                 };
-                self.begin(event.offset, at("object"), Kind::Object(object));
+                let kind = Kind::Object(Box::new(object));
+                self.begin(event.offset, at("object"), kind);
             }
             EventKind::ArrayBegin { length, element } => {
                 let shown = format!("{length} of {}", name(element));
                 self.begin(event.offset, at("array").shown(shown), Kind::Sequence);
             }
-            EventKind::StructBegin { name, .. } => {
-                let name = name.map_or_else(String::new, self::name);
-                self.begin(event.offset, at("struct").shown(name), Kind::Sequence);
+            EventKind::StructBegin { name: text, .. } => {
+                let shown = text.map_or_else(String::new, name);
+                self.begin(event.offset, at("struct").shown(shown), Kind::Sequence);
             }
             EventKind::ObjectReference { index } => {
                 self.push(
@@ -181,35 +178,35 @@ impl<'a, 'b> Rows<'a, 'b> {
 
     /// Closes whatever is still open.
     pub(super) fn finish(mut self, end: usize) -> Vec<Field> {
+        let note = if self.is_full {
+            "its rest is not shown"
+        } else {
+            "cut: its end is missing"
+        };
         while let Some(open) = self.open.last_mut() {
-            open.field.notes.push("cut: its end is missing".to_owned());
+            open.field.notes.push(note.to_owned());
             if let Kind::Object(object) = &mut open.kind {
                 // What is missing may be behind the cut.
                 object.place = Dictionary::Other;
             }
             self.close(end.min(self.end));
         }
-        if self.is_partial {
+        if self.is_full {
             let more = not_shown("more than can be shown at once");
             self.done.push(more);
         }
         self.done
     }
 
-    /// Something that has no row; what it holds has none either.
-    fn skip(&mut self, kind: &EventKind<'_>) {
-        self.is_partial = true;
-        if is_begin(kind) {
-            self.hidden += 1;
-        } else if is_end(kind) {
-            self.hidden = self.hidden.saturating_sub(1);
-        }
+    /// Whether there is no room for more.
+    pub(super) fn is_full(&self) -> bool {
+        self.is_full
     }
 
     /// The objects that have begun and not ended, the innermost first.
     fn objects(&self) -> impl Iterator<Item = &Object> {
         self.open.iter().rev().filter_map(|open| match &open.kind {
-            Kind::Object(object) => Some(object),
+            Kind::Object(object) => Some(&**object),
             Kind::Group | Kind::Sequence => None,
         })
     }
@@ -228,10 +225,10 @@ impl<'a, 'b> Rows<'a, 'b> {
         let (name, version, is_last) = match &event.kind {
             EventKind::Class {
                 index,
-                name,
+                name: text,
                 version,
             } => {
-                let name = self::name(name.text);
+                let name = name(text.text);
                 self.remember(*index, Some(name.clone()));
                 (Some(name), Some(*version), false)
             }
@@ -265,7 +262,7 @@ impl<'a, 'b> Rows<'a, 'b> {
         }) = self.open.last_mut()
         else {
             if !self.budget.row() {
-                self.skip(&event.kind);
+                self.is_full = true;
                 return true;
             }
             // A class as a value of its own.
@@ -274,9 +271,7 @@ impl<'a, 'b> Rows<'a, 'b> {
             self.push(chain.row(end));
             return true;
         };
-        let chain = object
-            .chain
-            .get_or_insert_with(|| Chain::new(event.offset));
+        let chain = object.chain.get_or_insert_with(|| Chain::new(event.offset));
         chain.push(name, version);
         if is_last && let Some(chain) = object.chain.take() {
             let class = chain.class().to_owned();
@@ -310,7 +305,7 @@ impl<'a, 'b> Rows<'a, 'b> {
         if is_candidates {
             let fields = candidates::fields(octets);
             if !self.budget.rows(&fields) {
-                self.is_partial = true;
+                self.is_full = true;
                 return self.push(field.shown(shown));
             }
             let mut field = field.shown(shown).with(fields);
@@ -369,7 +364,7 @@ impl<'a, 'b> Rows<'a, 'b> {
         field = field.at(start, end - start);
         let field = match kind {
             Kind::Group => self.group(field),
-            Kind::Object(object) => object_row(field, object),
+            Kind::Object(object) => object_row(field, *object),
             Kind::Sequence => field,
         };
         self.push(field);
@@ -467,46 +462,4 @@ fn object_row(mut field: Field, object: Object) -> Field {
 
 fn is_dictionary(class: &str) -> bool {
     matches!(class, "NSDictionary" | "NSMutableDictionary")
-}
-
-fn shared(field: Field, text: Option<Shared<'_>>) -> Field {
-    match text {
-        Some(shared) => field.text(content(shared)),
-        None => field.shown("nil"),
-    }
-}
-
-fn encoding_meaning(encoding: Shared<'_>) -> String {
-    let state = if encoding.is_new {
-        "new"
-    } else {
-        "seen before"
-    };
-    format!("encoding {}, {state}", name(encoding.text))
-}
-
-/// A text where it occurs first; later only its beginning.
-fn content(shared: Shared<'_>) -> String {
-    if !shared.is_new {
-        return name(shared.text);
-    }
-    match std::str::from_utf8(shared.text) {
-        Ok(text) => text.to_owned(),
-        Err(_) => shared.text.escape_ascii().to_string(),
-    }
-}
-
-/// The beginning of a text, which may occur as often as there are octets.
-fn name(octets: &[u8]) -> String {
-    /// Octets that suffice for it.
-    const ENOUGH: usize = 400;
-    let head = octets.get(..ENOUGH).unwrap_or(octets);
-    match std::str::from_utf8(head) {
-        Ok(text) => brief(text),
-        // A character may have been cut in the middle.
-        Err(error) if head.len() < octets.len() && error.error_len().is_none() => {
-            brief(&String::from_utf8_lossy(head))
-        }
-        Err(_) => brief(&head.escape_ascii().to_string()),
-    }
 }

@@ -5,16 +5,18 @@
 //! `{"$set": […]}`, `{"$mutable-set": […]}`, `{"$date": seconds}`. An archive with anything else in
 //! it, or with an object that occurs twice, is given as octets.
 
+use std::collections::BTreeSet;
+
 use ichat_invitation::{decode_candidates, encode_candidates};
 use serde_json::{Map, Value as Json, json};
 use typedstream::foundation::{Builder, Foundation, Mutability};
 use typedstream::{Archive, ByteOrder, Header, Number, ObjectId};
 
-use super::parts::{ContentError, MAX_DEPTH, expected, list, marked, number, octets, part};
-use super::plist::float;
+use crate::inspect::budget::brief;
+use crate::inspect::text::printable;
 
-/// Objects that are looked at before the archive is given as octets.
-const MAX_OBJECTS: usize = 10_000;
+use super::parts::{ContentError, MAX_DEPTH, expected, list, marked, number, octets, part};
+use super::plist::{float, single};
 
 /// What an archive says, if it is all in the table above.
 pub(in crate::inspect) fn archive(archive: &Archive) -> Option<Json> {
@@ -26,18 +28,26 @@ pub(in crate::inspect) fn archive(archive: &Archive) -> Option<Json> {
         ByteOrder::Little => "little",
         ByteOrder::Big => "big",
     };
-    let mut left = MAX_OBJECTS;
-    let root = object(archive, archive.root()?, MAX_DEPTH, &mut left)?;
+    let mut seen = BTreeSet::new();
+    let root = object(archive, archive.root()?, MAX_DEPTH, &mut seen)?;
     Some(json!({ "byte_order": order, "root": root }))
 }
 
-fn object(archive: &Archive, id: ObjectId, depth: usize, left: &mut usize) -> Option<Json> {
+fn object(
+    archive: &Archive,
+    id: ObjectId,
+    depth: usize,
+    seen: &mut BTreeSet<ObjectId>,
+) -> Option<Json> {
     let depth = depth.checked_sub(1)?;
-    *left = left.checked_sub(1)?;
-    let all = |members: &[ObjectId], left: &mut usize| -> Option<Json> {
+    // Twice would be two objects when it is written again, and a large text many large texts.
+    if !seen.insert(id) {
+        return None;
+    }
+    let all = |members: &[ObjectId], seen: &mut BTreeSet<ObjectId>| -> Option<Json> {
         members
             .iter()
-            .map(|member| object(archive, *member, depth, left))
+            .map(|member| object(archive, *member, depth, seen))
             .collect()
     };
     Some(match archive.foundation(id).ok()? {
@@ -72,7 +82,7 @@ fn object(archive: &Archive, id: ObjectId, depth: usize, left: &mut usize) -> Op
             elements,
             mutability,
         } => {
-            let elements = all(&elements, left)?;
+            let elements = all(&elements, seen)?;
             match mutability {
                 Mutability::Mutable => elements,
                 Mutability::Immutable => json!({ "$immutable-array": elements }),
@@ -82,7 +92,7 @@ fn object(archive: &Archive, id: ObjectId, depth: usize, left: &mut usize) -> Op
             elements,
             mutability,
         } => {
-            let elements = all(&elements, left)?;
+            let elements = all(&elements, seen)?;
             match mutability {
                 Mutability::Mutable => json!({ "$mutable-set": elements }),
                 Mutability::Immutable => json!({ "$set": elements }),
@@ -94,8 +104,11 @@ fn object(archive: &Archive, id: ObjectId, depth: usize, left: &mut usize) -> Op
         } => {
             let mut map = Map::new();
             for (key, value) in entries {
+                if !seen.insert(key) {
+                    return None;
+                }
                 let key = archive.text(key).filter(|key| !key.starts_with('$'))?;
-                let value = object(archive, value, depth, left)?;
+                let value = object(archive, value, depth, seen)?;
                 if map.insert(key.to_owned(), value).is_some() {
                     return None;
                 }
@@ -138,7 +151,14 @@ pub(in crate::inspect) fn to_octets(content: &Json) -> Result<Vec<u8>, ContentEr
     let mut builder = Builder::new(order);
     let root = part(content, "root")?;
     let root = build(&mut builder, root, MAX_DEPTH).map_err(|error| error.below("root"))?;
-    builder.finish(root).encode().map_err(ContentError::new)
+    let octets = builder.finish(root).encode().map_err(ContentError::new)?;
+    // Nothing is written that nobody would read.
+    match Archive::decode(&octets) {
+        Ok(_) => Ok(octets),
+        Err(error) => Err(ContentError::new(format!(
+            "too much for one archive: {error}"
+        ))),
+    }
 }
 
 fn build(builder: &mut Builder, json: &Json, depth: usize) -> Result<ObjectId, ContentError> {
@@ -154,7 +174,7 @@ fn build(builder: &mut Builder, json: &Json, depth: usize) -> Result<ObjectId, C
             let members = build_all(builder, members, depth)?;
             builder.array(&members, Mutability::Mutable)
         }
-        Json::Object(_) => match marked(json) {
+        Json::Object(object) => match marked(object)? {
             Some((mark, inner)) => {
                 special(builder, json, mark, inner, depth).map_err(|error| error.below(mark))?
             }
@@ -229,7 +249,8 @@ fn special(
         "$date" => builder.date(float(inner)?),
         other => {
             return Err(ContentError::new(format!(
-                "{other} is no kind of value that is known"
+                "{} is no kind of value that is known",
+                brief(&printable(other))
             )));
         }
     })
@@ -249,9 +270,12 @@ fn typed(value: &Json, letter: &Json) -> Result<Number, ContentError> {
         Some("L") => Number::UnsignedLong(number(value, whole)?),
         Some("q") => Number::LongLong(number(value, whole)?),
         Some("Q") => Number::UnsignedLongLong(number(value, whole)?),
-        Some("B") => Number::Boolean(number::<u8>(value, "0 or 1")? != 0),
-        #[expect(clippy::cast_possible_truncation, reason = "a float was asked for")]
-        Some("f") => Number::Float(float(value)? as f32),
+        Some("B") => Number::Boolean(match number::<u8>(value, "0 or 1")? {
+            0 => false,
+            1 => true,
+            _ => return Err(expected("0 or 1", value)),
+        }),
+        Some("f") => Number::Float(single(float(value)?)?),
         Some("d") => Number::Double(float(value)?),
         Some(_) | None => return Err(expected("a type: one of cCsSiIlLqQBfd", letter)),
     })

@@ -1,9 +1,11 @@
 //! Candidates and IPPORT records.
 
 use ichat_invitation::{
-    Candidate, CandidateId, CandidateKind, IpPort, RawIpPort, encode_candidates,
+    Candidate, CandidateId, CandidateKind, IpPort, RawIpPort, decode_candidates, encode_candidates,
 };
 use serde_json::{Value as Json, json};
+
+use crate::inspect::budget::brief;
 
 use super::parts::{ContentError, expected, list, number, octets, part};
 
@@ -39,7 +41,12 @@ pub(in crate::inspect) fn to_octets(content: &Json) -> Result<Vec<u8>, ContentEr
     for (index, value) in list(content)?.iter().enumerate() {
         candidates.push(to_candidate(value).map_err(|error| error.below(index + 1))?);
     }
-    Ok(encode_candidates(&candidates))
+    let octets = encode_candidates(&candidates);
+    // Nothing is written that nobody would read.
+    match decode_candidates(&octets) {
+        Ok(_) => Ok(octets),
+        Err(error) => Err(ContentError::new(error)),
+    }
 }
 
 fn candidate(candidate: &Candidate) -> Json {
@@ -142,12 +149,13 @@ fn to_record(value: &Json) -> Result<RawIpPort, ContentError> {
         .as_str()
         .ok_or_else(|| expected("a name", interface))?;
     let flags = number(part(value, "flags")?, "a number of 32 bits");
-    let mut octets = IpPort {
+    let wanted = IpPort {
         flags: flags.map_err(|error| error.below("flags"))?,
         interface: interface.to_owned(),
         address: std::net::SocketAddr::new(ip, port),
-    }
-    .encode();
+    };
+    let mut octets = wanted.encode();
+    fits(&wanted, &IpPort::decode(&octets))?;
     if let Some(unused) = value.get("unused") {
         let unused = self::octets(unused).map_err(|error| error.below("unused"))?;
         if unused.len() != 12 || ip.is_ipv6() {
@@ -160,4 +168,25 @@ fn to_record(value: &Json) -> Result<RawIpPort, ContentError> {
         }
     }
     Ok(RawIpPort(octets))
+}
+
+/// Whether a record that was written says what it should.
+fn fits(wanted: &IpPort, written: &IpPort) -> Result<(), ContentError> {
+    if written.interface != wanted.interface {
+        return Err(ContentError::new(format!(
+            "expected a name of at most 16 printable characters of ASCII, found {:?}",
+            brief(&wanted.interface)
+        ))
+        .below("interface"));
+    }
+    if written.flags != wanted.flags || written.address.ip() != wanted.address.ip() {
+        return Err(ContentError::new(format!(
+            "flags {} and address {} would be read as flags {} and address {}",
+            wanted.flags,
+            wanted.address.ip(),
+            written.flags,
+            written.address.ip()
+        )));
+    }
+    Ok(())
 }

@@ -2,12 +2,16 @@
 
 use std::fmt;
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
+
+use crate::inspect::budget::brief;
+use crate::inspect::octets_of_hex;
+use crate::inspect::text::printable;
 
 /// What is wrong with a content, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::inspect) struct ContentError {
-    /// From the outermost inward: names and places in lists.
+    /// From the innermost outward: names and places in lists.
     path: Vec<String>,
     message: String,
 }
@@ -22,7 +26,7 @@ impl ContentError {
 
     /// The same, seen from one level further out.
     pub(super) fn below(mut self, name: impl fmt::Display) -> Self {
-        self.path.insert(0, name.to_string());
+        self.path.push(brief(&printable(&name.to_string())));
         self
     }
 }
@@ -30,7 +34,7 @@ impl ContentError {
 impl fmt::Display for ContentError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("content")?;
-        for name in &self.path {
+        for name in self.path.iter().rev() {
             write!(formatter, ".{name}")?;
         }
         write!(formatter, ": {}", self.message)
@@ -43,7 +47,7 @@ pub(super) const MAX_DEPTH: usize = 32;
 /// Octets written in hex.
 pub(super) fn octets(value: &Json) -> Result<Vec<u8>, ContentError> {
     let text = value.as_str().ok_or_else(|| expected("hex", value))?;
-    ichat_invitation::hex_text::decode(text).map_err(ContentError::new)
+    octets_of_hex(text).map_err(ContentError::new)
 }
 
 /// A number that fits.
@@ -81,8 +85,29 @@ pub(super) fn expected(what: &str, found: &Json) -> ContentError {
     ContentError::new(format!("expected {what}, found {found}"))
 }
 
-/// The only key of an object, if it begins with `$`, and its value.
-pub(super) fn marked(value: &Json) -> Option<(&str, &Json)> {
-    let (key, inner) = value.as_object()?.iter().next()?;
-    key.starts_with('$').then_some((key.as_str(), inner))
+/// The first key of an object and its value, if the key begins with `$`; beside it there may be a
+/// `width` or a `type`.
+///
+/// # Errors
+/// Where such a key has another company: it would be lost.
+pub(super) fn marked(object: &Map<String, Json>) -> Result<Option<(&str, &Json)>, ContentError> {
+    let Some(mark) = object.keys().find(|key| key.starts_with('$')) else {
+        return Ok(None);
+    };
+    let stray = object.keys().find(|key| {
+        let companion = matches!(
+            (mark.as_str(), key.as_str()),
+            ("$integer" | "$real" | "$uid", "width") | ("$number", "type")
+        );
+        *key != mark && !companion
+    });
+    match (stray, object.get(mark)) {
+        (Some(stray), _) => {
+            let (mark, stray) = (brief(&printable(mark)), brief(&printable(stray)));
+            Err(ContentError::new(format!(
+                "expected {mark} alone, found {stray} beside it; a key that begins with $ goes into $dictionary"
+            )))
+        }
+        (None, inner) => Ok(inner.map(|inner| (mark.as_str(), inner))),
+    }
 }

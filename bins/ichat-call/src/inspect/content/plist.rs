@@ -11,6 +11,9 @@ use ichat_invitation::bplist::{self, Integer, PlistValue, Real, Text, Uid};
 use serde_json::{Map, Value as Json, json};
 use typedstream::Archive;
 
+use crate::inspect::budget::brief;
+use crate::inspect::text::printable;
+
 use super::parts::{ContentError, MAX_DEPTH, expected, list, marked, number, octets, part};
 
 /// A property list that was read, and is no deeper than those are.
@@ -109,20 +112,19 @@ pub(in crate::inspect) fn to_octets(content: &Json) -> Result<Vec<u8>, ContentEr
     bplist::encode(&value).map_err(ContentError::new)
 }
 
+/// A value with containers of so many levels at most.
 fn value(json: &Json, depth: usize) -> Result<PlistValue<'static>, ContentError> {
-    let Some(depth) = depth.checked_sub(1) else {
-        return Err(ContentError::new(format!("nested deeper than {MAX_DEPTH}")));
-    };
     Ok(match json {
         Json::Null => PlistValue::Null,
         Json::Bool(flag) => PlistValue::Boolean(*flag),
         Json::Number(_) if json.is_f64() => PlistValue::Real(Real::Double(float(json)?)),
         Json::Number(_) => PlistValue::Integer(Integer::new(number(json, "an integer")?)),
         Json::String(text) => PlistValue::String(text.clone().into()),
-        Json::Array(members) => PlistValue::Array(values(members, depth)?),
-        Json::Object(object) => match marked(json) {
+        Json::Array(members) => PlistValue::Array(values(members, inside(depth)?)?),
+        Json::Object(object) => match marked(object)? {
             Some((mark, inner)) => special(json, mark, inner, depth)?,
             None => {
+                let depth = inside(depth)?;
                 let mut entries = Vec::with_capacity(object.len());
                 for (key, inner) in object {
                     let inner = value(inner, depth).map_err(|error| error.below(key))?;
@@ -132,6 +134,13 @@ fn value(json: &Json, depth: usize) -> Result<PlistValue<'static>, ContentError>
             }
         },
     })
+}
+
+/// The levels that are left inside of a container.
+fn inside(depth: usize) -> Result<usize, ContentError> {
+    depth
+        .checked_sub(1)
+        .ok_or_else(|| ContentError::new(format!("nested deeper than {MAX_DEPTH}")))
 }
 
 fn values(members: &[Json], depth: usize) -> Result<Vec<PlistValue<'static>>, ContentError> {
@@ -152,7 +161,7 @@ fn special(
     let octets = || octets(inner).map_err(named);
     let members = || {
         list(inner)
-            .and_then(|members| values(members, depth))
+            .and_then(|members| values(members, inside(depth)?))
             .map_err(named)
     };
     Ok(match mark {
@@ -168,13 +177,14 @@ fn special(
         "$date" => PlistValue::Date(float(inner).map_err(named)?),
         "$real" => {
             let value = float(inner).map_err(named)?;
-            match json.get("width") {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    reason = "a real of 4 octets was asked for"
-                )]
-                Some(width) if *width == 4 => PlistValue::Real(Real::Single(value as f32)),
-                Some(_) | None => PlistValue::Real(Real::Double(value)),
+            let width = json.get("width").map(|width| number(width, "a width"));
+            match width.transpose().map_err(|error| error.below("width"))? {
+                Some(4) => PlistValue::Real(Real::Single(single(value).map_err(named)?)),
+                Some(8) | None => PlistValue::Real(Real::Double(value)),
+                Some(width) => {
+                    let found = format!("expected a width of 4 or 8 octets, found {width}");
+                    return Err(ContentError::new(found).below("width"));
+                }
             }
         }
         "$integer" => {
@@ -200,10 +210,14 @@ fn special(
             };
             PlistValue::Uid(uid.ok_or_else(|| ContentError::new("the UID does not fit its width"))?)
         }
-        "$dictionary" => PlistValue::Dictionary(pairs(inner, depth).map_err(named)?),
+        "$dictionary" => {
+            let pairs = inside(depth).and_then(|depth| pairs(inner, depth));
+            PlistValue::Dictionary(pairs.map_err(named)?)
+        }
         other => {
             return Err(ContentError::new(format!(
-                "{other} is no kind of value that is known; a key that begins with $ goes into $dictionary"
+                "{} is no kind of value that is known; a key that begins with $ goes into $dictionary",
+                brief(&printable(other))
             )));
         }
     })
@@ -229,11 +243,26 @@ fn pairs(
     Ok(entries)
 }
 
-/// A number, or the bits of one in hex.
+/// A number, or the bits of one in 16 digits of hex.
 pub(super) fn float(json: &Json) -> Result<f64, ContentError> {
     let bits = json
         .as_str()
+        .filter(|text| text.len() == 16)
         .and_then(|text| u64::from_str_radix(text, 16).ok());
     let value = json.as_f64().or_else(|| bits.map(f64::from_bits));
     value.ok_or_else(|| expected("a number", json))
+}
+
+/// A real of 4 octets.
+pub(super) fn single(value: f64) -> Result<f32, ContentError> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a real of 4 octets was asked for"
+    )]
+    let single = value as f32;
+    if value.is_finite() && !single.is_finite() {
+        let found = format!("expected a real that fits 4 octets, found {value:e}");
+        return Err(ContentError::new(found));
+    }
+    Ok(single)
 }

@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use super::known::Place;
 use super::{PAGE, data, explained, fault, integer, is_invitation, kind, title};
 use crate::inspect::archive;
+use crate::inspect::budget::Budget;
 use crate::inspect::field::{Document, Field};
 use crate::inspect::ipport::counted;
 
@@ -35,6 +36,11 @@ pub(super) fn document(raw: Vec<u8>, form: &'static str, error: &DecodeError) ->
         } else {
             Place::Elsewhere
         };
+        let mut shown = Shown {
+            salvaged: &salvaged,
+            budget: Budget::default(),
+            is_partial_shown: false,
+        };
         fields = if entries.is_empty() {
             salvaged
                 .objects()
@@ -42,14 +48,12 @@ pub(super) fn document(raw: Vec<u8>, form: &'static str, error: &DecodeError) ->
                     let name = format!("object {}", object.number);
                     let field =
                         Field::new(name.clone()).at(object.offset, object.end - object.offset);
-                    super::scalar(field, &name, &object, Place::Elsewhere)
+                    super::scalar(field, &name, &object, Place::Elsewhere, &mut shown.budget)
                 })
                 .collect()
         } else {
-            entries
-                .iter()
-                .map(|entry| field(&salvaged, entry, place))
-                .collect()
+            let fields = entries.iter().map(|entry| shown.field(entry, place));
+            fields.collect()
         };
     }
     Document {
@@ -73,59 +77,82 @@ fn told(salvaged: &Salvaged<'_>) -> String {
     )
 }
 
-fn field(salvaged: &Salvaged<'_>, entry: &SalvagedEntry<'_>, place: Place) -> Field {
-    let number = entry.value_reference.number;
-    let key = entry
-        .key
-        .as_ref()
-        .map(|key| key.to_str_lossy().into_owned());
-    let name = key.clone().unwrap_or_else(|| "?".to_owned());
-    let mut field = Field::new(name.clone());
-    if let Some(object) = usize::try_from(number)
-        .ok()
-        .and_then(|number| salvaged.object(number))
-    {
-        field = field.at(object.offset, object.end - object.offset);
-    }
-    field = match &entry.value {
-        SalvagedValue::Whole(value) => self::value(field, &name, value, place.below(&name)),
-        SalvagedValue::Incomplete(value) => self::value(field, &name, value, place.below(&name))
-            .note("incomplete: the rest is cut off"),
-        SalvagedValue::Cut(partial) => cut(field, &name, partial),
-        SalvagedValue::Missing => field
-            .shown("cut off")
-            .means(format!("object {number}, behind the cut")),
-    };
-    let field = explained(field, &name, place);
-    field.note_if(key.is_none(), "its key is cut off")
+/// What was shown so far of the objects that were found.
+struct Shown<'a, 'b> {
+    salvaged: &'b Salvaged<'a>,
+    budget: Budget,
+    /// The object that is cut; every key may have it as its value.
+    is_partial_shown: bool,
 }
 
-/// An object that has begun.
-fn cut(field: Field, name: &str, partial: &Partial<'_>) -> Field {
-    let begin = partial.content_offset - partial.offset;
-    let found = partial.octets.len();
-    let field = field
-        .at(partial.offset, begin + found)
-        .shown(format!("{} of {} octets", found, partial.expected))
-        .note(format!(
-            "cut: expected {} octets at offset {}, found {found}",
-            partial.expected, partial.content_offset
-        ));
-    if archive::is_archive(partial.octets) {
-        let (fields, fault) = archive::fields(partial.octets);
-        let mut field = field.with(fields);
-        field.notes.extend(fault);
-        field.raw = Some(partial.octets.to_vec());
-        return field;
+impl Shown<'_, '_> {
+    fn field(&mut self, entry: &SalvagedEntry<'_>, place: Place) -> Field {
+        let number = entry.value_reference.number;
+        let key = entry
+            .key
+            .as_ref()
+            .map(|key| key.to_str_lossy().into_owned());
+        let name = key.clone().unwrap_or_else(|| "?".to_owned());
+        let mut field = Field::new(name.clone());
+        let object = usize::try_from(number)
+            .ok()
+            .and_then(|number| self.salvaged.object(number));
+        if let Some(object) = &object {
+            field = field.at(object.offset, object.end - object.offset);
+        }
+        let below = place.below(&name);
+        field = match &entry.value {
+            SalvagedValue::Whole(found) => value(field, &name, found, below, &mut self.budget),
+            SalvagedValue::Incomplete(found) => value(field, &name, found, below, &mut self.budget)
+                .note("incomplete: the rest is cut off"),
+            SalvagedValue::Cut(partial) => self.cut(field, &name, partial),
+            SalvagedValue::Missing if object.is_some() => field
+                .shown("not shown")
+                .means(format!("object {number}, more than is read of one list")),
+            SalvagedValue::Missing => field
+                .shown("cut off")
+                .means(format!("object {number}, behind the cut")),
+        };
+        let field = explained(field, &name, place);
+        field.note_if(key.is_none(), "its key is cut off")
     }
-    let field = field.text(hex::encode(partial.octets));
-    field.note_if(name == "VCICEData", "expected a typedstream")
+
+    /// An object that has begun.
+    fn cut(&mut self, field: Field, name: &str, partial: &Partial<'_>) -> Field {
+        let begin = partial.content_offset - partial.offset;
+        let found = partial.octets.len();
+        let field = field
+            .at(partial.offset, begin + found)
+            .shown(format!("{} of {} octets", found, partial.expected))
+            .note(format!(
+                "cut: expected {} octets at offset {}, found {found}",
+                partial.expected, partial.content_offset
+            ));
+        if std::mem::replace(&mut self.is_partial_shown, true) {
+            return field;
+        }
+        if archive::is_archive(partial.octets) {
+            let (fields, fault) = archive::fields(partial.octets, &mut self.budget);
+            let mut field = field.with(fields);
+            field.notes.extend(fault);
+            field.raw = Some(partial.octets.to_vec());
+            return field;
+        }
+        let field = field.text(hex::encode(partial.octets));
+        field.note_if(name == "VCICEData", "expected a typedstream")
+    }
 }
 
 /// A value without the places of what is in it.
-pub(super) fn value(field: Field, name: &str, found: &PlistValue<'_>, place: Place) -> Field {
-    let inner = |name: &str, found: &PlistValue<'_>, place: Place| {
-        value(Field::new(name), name, found, place)
+pub(super) fn value(
+    field: Field,
+    name: &str,
+    found: &PlistValue<'_>,
+    place: Place,
+    budget: &mut Budget,
+) -> Field {
+    let mut inner = |name: &str, found: &PlistValue<'_>, place: Place| {
+        value(Field::new(name), name, found, place, budget)
     };
     match found {
         PlistValue::Null => field.shown("null"),
@@ -136,7 +163,7 @@ pub(super) fn value(field: Field, name: &str, found: &PlistValue<'_>, place: Pla
         PlistValue::Date(seconds) => field
             .text(seconds.to_string())
             .means("seconds from the begin of 2001, UTC"),
-        PlistValue::Data(octets) => data(field, name, octets),
+        PlistValue::Data(octets) => data(field, name, octets, budget),
         PlistValue::String(text) => field.text(text.to_str_lossy().into_owned()),
         PlistValue::Uid(uid) => field.integer(uid.value().into()),
         PlistValue::Array(members) | PlistValue::OrderedSet(members) | PlistValue::Set(members) => {

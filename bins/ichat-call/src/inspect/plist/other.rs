@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use super::known::Place;
 use super::{PAGE, cut, deviations, is_invitation, kind};
 use crate::failure::Failure;
+use crate::inspect::budget::Budget;
 use crate::inspect::field::{Document, Field};
 use crate::inspect::ipport::counted;
 
@@ -56,7 +57,7 @@ pub(in crate::inspect) fn xml(raw: Vec<u8>) -> Result<Document, Failure> {
             "text",
         ));
     }
-    let (invitation, field) = seen(&value);
+    let (invitation, field) = seen(&value, &mut Budget::default());
     Ok(document(
         raw.clone(),
         "property list in XML",
@@ -78,7 +79,7 @@ fn archived(value: &PlistValue<'_>, raw: Vec<u8>, what: &str, form: &'static str
     let archive = match KeyedArchive::decode(value) {
         Ok(archive) => archive,
         Err(error) => {
-            let (_, field) = seen(value);
+            let (_, field) = seen(value, &mut Budget::default());
             let mut document = document(raw, what, form, false, vec![field]);
             let message = format!("no whole keyed archive: {error}");
             document.fault = Some(Failure::new("bad-property-list", message));
@@ -86,13 +87,14 @@ fn archived(value: &PlistValue<'_>, raw: Vec<u8>, what: &str, form: &'static str
         }
     };
     let mut invitation = false;
+    let mut budget = Budget::default();
     let mut fields =
         vec![Field::new("archiver").text(archive.archiver.to_str_lossy().into_owned())];
     for (name, content) in &archive.top {
         let name = name.to_str_lossy();
         let field = match content.to_plist() {
             Ok(value) => {
-                let (is_one, field) = seen(&value);
+                let (is_one, field) = seen(&value, &mut budget);
                 invitation |= is_one;
                 Field {
                     name: name.into_owned(),
@@ -107,7 +109,7 @@ fn archived(value: &PlistValue<'_>, raw: Vec<u8>, what: &str, form: &'static str
 }
 
 /// The rows of a value, without places: its octets are those of another form.
-fn seen(value: &PlistValue<'_>) -> (bool, Field) {
+fn seen(value: &PlistValue<'_>, budget: &mut Budget) -> (bool, Field) {
     let invitation = is_invitation(|key| value.get(key).is_some());
     let place = if invitation {
         Place::Top
@@ -116,7 +118,7 @@ fn seen(value: &PlistValue<'_>) -> (bool, Field) {
     };
     (
         invitation,
-        cut::value(Field::new("top"), "top", value, place),
+        cut::value(Field::new("top"), "top", value, place, budget),
     )
 }
 

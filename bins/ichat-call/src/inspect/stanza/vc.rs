@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use ichat_xmpp::ns::{VC_CANCEL, VC_COUNTER_PROPOSAL, VC_REQUEST, VC_RESPONSE};
 
 use super::{attributes, content, head};
+use crate::inspect::budget::{Budget, not_shown};
 use crate::inspect::field::Field;
 use crate::inspect::hexadecimal::Hex;
 use crate::inspect::ipport;
@@ -54,7 +55,7 @@ fn form(namespace: &str) -> Option<Form> {
 }
 
 /// The query of an `apple:iq:vc:*` namespace.
-pub(super) fn field(query: &Node) -> Field {
+pub(super) fn field(query: &Node, budget: &mut Budget) -> Field {
     let field = head(query).with(attributes(query));
     let Some(form) = form(&query.namespace) else {
         let field = field
@@ -82,7 +83,7 @@ pub(super) fn field(query: &Node) -> Field {
         }
     }
     field.with(query.content.iter().filter_map(|content| match content {
-        Content::Element(node) => Some(child(node, query, &form)),
+        Content::Element(node) => Some(child(node, query, &form, budget)),
         Content::Text { .. } => self::content(content),
     }))
 }
@@ -97,7 +98,7 @@ fn disorder(form: &Form, found: &[&str]) -> Option<String> {
     (!places.is_sorted()).then(|| format!("another order than the known one: {}", known.join(", ")))
 }
 
-fn child(node: &Node, query: &Node, form: &Form) -> Field {
+fn child(node: &Node, query: &Node, form: &Form, budget: &mut Budget) -> Field {
     let text = node.text();
     let word = text.trim();
     let field = super::plain(node).graded("G");
@@ -105,9 +106,15 @@ fn child(node: &Node, query: &Node, form: &Form) -> Field {
         return field;
     }
     match node.local.as_str() {
-        "VCNewCallerIPPortData" | "connectData" if is_invitation(word) => invitation(field, word),
-        "VCNewCallerIPPortData" | "connectData" => ipport::in_element(field, &text),
-        "AVChatConferenceData" => invitation(field, word),
+        "VCNewCallerIPPortData" | "connectData" | "AVChatConferenceData" if budget.is_spent() => {
+            field.with([not_shown("more than can be shown at once")])
+        }
+        "VCNewCallerIPPortData" | "connectData" if !is_invitation(word) => {
+            within(budget, ipport::in_element(field, &text))
+        }
+        "VCNewCallerIPPortData" | "connectData" | "AVChatConferenceData" => {
+            within(budget, invitation(field, word))
+        }
         "isAudioOnly" => match word {
             "1" => field.means("audio only"),
             "0" => field.means("with video; we answer with audio and refuse its video"),
@@ -136,6 +143,14 @@ fn child(node: &Node, query: &Node, form: &Form) -> Field {
             field
         }
     }
+}
+
+/// The field with what is in it, if there is room for that.
+fn within(budget: &mut Budget, mut field: Field) -> Field {
+    if !budget.rows(&field.children) {
+        field.children = vec![not_shown("more than can be shown at once")];
+    }
+    field
 }
 
 /// The number in `response`: 0 and 1 \[G\], the others \[D\].

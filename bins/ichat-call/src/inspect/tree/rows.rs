@@ -2,7 +2,6 @@
 
 use super::super::field::{Field, Place, Value};
 use super::super::text::{clip, printable, visible, width};
-use super::COLUMNS;
 
 /// A name with its branches takes no more columns than this.
 const NAME_LIMIT: usize = 34;
@@ -27,8 +26,8 @@ pub(super) struct Row<'a> {
 
 impl Row<'_> {
     /// Where its text ends: before the grade.
-    pub(super) fn end(&self) -> usize {
-        COLUMNS
+    pub(super) fn end(&self, columns: usize) -> usize {
+        columns
             - if self.grade.is_empty() {
                 0
             } else {
