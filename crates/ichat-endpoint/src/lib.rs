@@ -11,7 +11,7 @@ pub mod sockets;
 pub mod sources;
 
 pub use driver::{
-    Allowed, AnswerMode, EndpointConfig, LinkLocal, Outcome, Person, Reach, RunError, Signalling,
+    Allowed, AnswerMode, EndpointConfig, LinkLocal, Outcome, Person, PersonDevice, Reach, RunError, Signalling,
     Tap, Tapped, Target, Task, lan_presence, run, survey,
 };
 pub use event::{

@@ -3,7 +3,9 @@
 pub mod caps;
 #[cfg(feature = "client")]
 pub mod client;
+mod clock;
 pub mod contacts;
+mod dialect;
 pub mod disco;
 mod fault;
 pub mod lan;
@@ -15,8 +17,10 @@ pub mod session;
 mod stanza;
 pub mod vc;
 
-pub use caps::{Caps, CapsNode, Dialect, ExtToken};
+pub use caps::{Caps, CapsNode, ExtToken};
+pub use clock::WallClock;
 pub use contacts::{Contact, ResourceInfo};
+pub use dialect::{CallDialect, Dialect};
 pub use disco::Software;
 pub use fault::StanzaFault;
 pub use lan::{LanAvailability, LanPresence, VcLetters};
@@ -27,6 +31,6 @@ pub use session::{
     SessionConfig, StateError,
 };
 pub use stanza::StanzaError;
-pub use vc::ResponseCode;
+pub use vc::{Offer, ResponseCode};
 pub use xmpp_parsers::jid::{BareJid, FullJid, Jid};
 pub use {minidom::Element, xmpp_parsers::jid};

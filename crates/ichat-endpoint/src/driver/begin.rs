@@ -1,9 +1,11 @@
 //! Signing in, joining the local network, placing the call: what comes before the loop.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
-use ichat_xmpp::client::connect;
-use ichat_xmpp::{FullJid, Jid, Mode, SessionConfig, Software};
+use ichat_xmpp::client::Persistent;
+use ichat_xmpp::{
+    CallDialect, Dialect, FullJid, Jid, Mode, Offer, SessionConfig, Software, WallClock,
+};
 
 use super::config::{LinkLocal, RunError, Signalling, Target, Task};
 use super::links::{Kind, LinkId};
@@ -20,16 +22,13 @@ impl Driver {
         let Signalling { server, link, lan } = signalling;
         let mut first = None;
         if let Some(config) = server {
-            let connection = connect(*config).await?;
-            let jid = connection.jid().clone();
+            let server = Persistent::connect(*config).await?;
+            let jid = server.jid().clone();
             self.tell(Event::Online {
                 jid: jid.to_string(),
             });
             let config = self.session_config(jid, Mode::Server);
-            first = Some(
-                self.links
-                    .open(Instant::now(), Kind::Server, connection, config),
-            );
+            first = Some(self.links.open_server(Instant::now(), server, config));
         }
         if let Some(LinkLocal {
             connection,
@@ -79,7 +78,9 @@ impl Driver {
         let addresses = self.connect_data();
         let timeout = self.config.timeout;
         if let Some(session) = self.links.session(link) {
-            let id = session.call(Instant::now(), peer, addresses, None, timeout);
+            let offer = Offer::of(Dialect::Legacy, addresses);
+            let dialect = CallDialect::Legacy;
+            let id = session.call(Instant::now(), peer, offer, dialect, None, timeout);
             let leg = super::links::Leg { link, id };
             self.stage = Stage::Calling { number, leg, since };
         }
@@ -97,6 +98,10 @@ impl Driver {
             accept: self.config.accept,
             subscribe: self.config.subscribe,
             ring_timeout: self.config.timeout,
+            wall_clock: Some(WallClock {
+                at: Instant::now(),
+                time: SystemTime::now(),
+            }),
             ..SessionConfig::new(jid, software, self.seed.next_u64())
         }
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use ichat_audio::{AudioError, CodecName, SinkSpec, SourceSpec};
 use ichat_sip::Route;
 use ichat_xmpp::client::lan::{LanConfig, LanError};
-use ichat_xmpp::client::{ConnectConfig, ConnectError, Connection};
+use ichat_xmpp::client::{ConnectConfig, ConnectError, Connection, GaveUp};
 use ichat_xmpp::{AcceptPolicy, BareJid, FullJid, Jid};
 use tokio::sync::mpsc;
 
@@ -266,9 +266,12 @@ pub enum RunError {
         /// Whom it fits.
         names: String,
     },
-    /// The stream to the server broke while no call was up.
+    /// The stream to the server broke while we looked around.
     #[error("the connection to the server is lost: {0}")]
     StreamLost(String),
+    /// The server does not want us back.
+    #[error("signed out by the server: {0}")]
+    SignedOut(GaveUp),
 }
 
 impl RunError {
@@ -285,6 +288,7 @@ impl RunError {
             Self::Pcap { .. } => "file",
             Self::Resolve { .. } => "unknown-host",
             Self::StreamLost(_) => "server-unreachable",
+            Self::SignedOut(gave_up) => gave_up.code(),
             Self::Lan(_) => "lan",
             Self::Ambiguous { .. } => "ambiguous",
         }
@@ -305,7 +309,8 @@ impl RunError {
             | Self::Resolve { .. }
             | Self::NoRoute { .. }
             | Self::Lan(_)
-            | Self::StreamLost(_) => false,
+            | Self::StreamLost(_)
+            | Self::SignedOut(_) => false,
         }
     }
 }

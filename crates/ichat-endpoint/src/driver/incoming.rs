@@ -282,7 +282,7 @@ impl Driver {
         self.end_ringing(number, reason);
     }
 
-    fn respond(&mut self, now: Instant, leg: Leg, response: ResponseCode) {
+    pub(super) fn respond(&mut self, now: Instant, leg: Leg, response: ResponseCode) {
         if let Some(session) = self.links.session(leg.link)
             && let Err(error) = session.refuse(now, leg.id, response)
         {

@@ -26,7 +26,6 @@ use std::time::{Instant, SystemTime};
 use ichat_invitation::{IpPort, encode_hex};
 use ichat_sip::Route;
 use ichat_xmpp::Jid;
-use minidom::Element;
 use tokio::sync::mpsc;
 
 use crate::addresses::{LocalAddress, usable_addresses};
@@ -39,9 +38,10 @@ use crate::sockets::Sockets;
 use audio::Audio;
 use lan::Neighbours;
 use links::{Leg, LinkId, Links};
+use stream::Arrival;
 
 pub use lan::lan_presence;
-pub use survey::{Person, Reach, survey};
+pub use survey::{Person, PersonDevice, Reach, survey};
 
 pub use config::{
     Allowed, AnswerMode, EndpointConfig, LinkLocal, Outcome, RunError, Signalling, Tap, Tapped,
@@ -57,7 +57,8 @@ const DATAGRAM_OCTETS: usize = 65_535;
 /// is dropped the endpoint goes on without a user.
 ///
 /// # Errors
-/// [`RunError`] when it cannot start, or loses its server while idle. A call that does not come
+/// [`RunError`] when it cannot start, or its server does not want it back. A server that is only gone
+/// is signed in to again. A call that does not come
 /// about is no error: its `Ended` event tells why, and so does the [`Outcome`].
 pub async fn run(
     config: EndpointConfig,
@@ -147,14 +148,14 @@ struct Driver {
     leaves: bool,
     /// The user does not want to be heard.
     muted: bool,
-    /// Why the server is gone, when that is to be told after the call.
-    lost: Option<String>,
+    /// Why the server does not want us back, when that is to be told after the call.
+    lost: Option<RunError>,
 }
 
 /// What woke the driver.
 enum Woken {
     Datagram(Route, usize),
-    Stanza(LinkId, Result<Element, String>),
+    Arrival(LinkId, Arrival),
     Neighbour(lan::Happening),
     Command(Option<Command>),
     Deadline,
@@ -219,7 +220,7 @@ impl Driver {
             if matches!(self.stage, Stage::Idle)
                 && let Some(error) = self.lost.take()
             {
-                return Err(RunError::StreamLost(error));
+                return Err(error);
             }
             let deadline = tokio::time::Instant::from_std(self.deadline());
             let woken = tokio::select! {
@@ -227,7 +228,7 @@ impl Driver {
                 () = tokio::time::sleep_until(deadline) => Woken::Deadline,
                 (route, len) = self.sockets.recv(&mut buffer) => Woken::Datagram(route, len),
                 command = commands.recv(), if listening => Woken::Command(command),
-                (link, stanza) = self.links.recv() => Woken::Stanza(link, stanza),
+                (link, arrival) = self.links.recv() => Woken::Arrival(link, arrival),
                 happening = lan::next(&mut self.neighbours) => Woken::Neighbour(happening),
             };
             let now = Instant::now();
@@ -237,8 +238,7 @@ impl Driver {
                     let octets = buffer.get(..len).unwrap_or_default();
                     self.handle_datagram(now, route, octets);
                 }
-                Woken::Stanza(link, Ok(stanza)) => self.handle_stanza(now, link, &stanza),
-                Woken::Stanza(link, Err(error)) => self.handle_stream_loss(link, error)?,
+                Woken::Arrival(link, arrival) => self.handle_arrival(now, link, arrival)?,
                 Woken::Neighbour(happening) => self.handle_neighbour(happening),
                 Woken::Command(Some(command)) => {
                     if self.handle_command(now, command) {

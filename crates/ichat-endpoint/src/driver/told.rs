@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use ichat_xmpp::{Event as SessionEvent, Over};
+use ichat_xmpp::{Event as SessionEvent, Jid, Over, ResponseCode};
 
 use super::links::{Leg, LinkId};
 use super::{Driver, Stage};
@@ -23,6 +23,26 @@ impl Driver {
                     self.tell(Event::Ringing { call: number, to });
                 }
             }
+            SessionEvent::Incoming {
+                call,
+                from,
+                dialect: ichat_xmpp::Dialect::Conference,
+                ..
+            } => {
+                self.respond(now, Leg { link, id: call }, ResponseCode::Failure);
+                let message =
+                    format!("{from} called in the conference dialect, which is not spoken yet");
+                self.warn(self.calling(), "not-yet", message);
+                if let Stage::Glare { number, .. } = self.stage {
+                    self.end_ringing(number, Reason::Failed);
+                }
+            }
+            SessionEvent::Accepted {
+                call,
+                by,
+                dialect: ichat_xmpp::Dialect::Conference,
+                ..
+            } => self.handle_foreign_acceptance(now, Leg { link, id: call }, &by),
             SessionEvent::Incoming {
                 call,
                 from,
@@ -55,8 +75,15 @@ impl Driver {
                     &connect_data,
                 );
             }
-            SessionEvent::CounterProposal { call, connect_data } => {
+            SessionEvent::CounterProposal {
+                call,
+                dialect: ichat_xmpp::Dialect::Legacy,
+                connect_data,
+            } => {
                 self.handle_counter_proposal(now, Leg { link, id: call }, &connect_data);
+            }
+            SessionEvent::CounterProposal { .. } => {
+                tracing::debug!("a counter-proposal in the conference dialect");
             }
             SessionEvent::Over { call, reason } => {
                 self.handle_over(Leg { link, id: call }, &reason)
@@ -94,13 +121,32 @@ impl Driver {
         }
     }
 
+    /// The callee accepted with an invitation, though it was rung with an address list.
+    fn handle_foreign_acceptance(&mut self, now: Instant, leg: Leg, by: &Jid) {
+        let Stage::Calling {
+            number,
+            leg: expected,
+            ..
+        } = self.stage
+        else {
+            return;
+        };
+        if leg == expected {
+            let message =
+                format!("{by} accepted in the conference dialect, which is not spoken yet");
+            self.warn(Some(number), "not-yet", message);
+            self.cancel_leg(now, leg);
+            self.end_ringing(number, Reason::Failed);
+        }
+    }
+
     /// Both called each other: the peer's call takes the place of ours, under our number.
     fn handle_glare(&mut self, number: CallNumber, link: LinkId) {
         tracing::info!("both sides called at once; theirs goes on");
         self.stage = Stage::Glare { number, link };
     }
 
-    fn calling(&self) -> Option<CallNumber> {
+    pub(super) fn calling(&self) -> Option<CallNumber> {
         match &self.stage {
             Stage::Calling { number, .. }
             | Stage::Glare { number, .. }
