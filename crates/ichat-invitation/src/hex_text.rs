@@ -74,7 +74,13 @@ pub fn decode_lossy(text: &str) -> (Vec<u8>, Option<HexTextError>) {
 
 /// Writes octets as an iChat does: lower-case digits, no white space.
 pub fn encode(octets: &[u8]) -> String {
-    hex::encode(octets)
+    let mut text = vec![0; octets.len() * 2];
+    for ([high, low], octet) in text.as_chunks_mut().0.iter_mut().zip(octets) {
+        *high = letter(octet >> 4);
+        *low = letter(octet & 0xf);
+    }
+    // Digits are ASCII.
+    String::from_utf8(text).unwrap_or_default()
 }
 
 /// Reads blocks of nothing but digits from the front; gives the text after them.
@@ -110,6 +116,12 @@ fn digit(octet: u8) -> u8 {
     } else {
         NO_DIGIT
     }
+}
+
+/// The digit of a value below 16. No branches either.
+fn letter(value: u8) -> u8 {
+    let base = if value < 10 { b'0' } else { b'a' - 10 };
+    base.wrapping_add(value)
 }
 
 /// Why a text is no hex.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use crate::hex_text;
 use crate::ipport::{IpPort, address_of, field, marks_ipv6, put};
 
 /// Where the name stands in a record.
@@ -129,6 +130,6 @@ impl From<&IpPort> for RawIpPort {
 
 impl fmt::Debug for RawIpPort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RawIpPort({})", hex::encode(self.0))
+        write!(f, "RawIpPort({})", hex_text::encode(&self.0))
     }
 }
