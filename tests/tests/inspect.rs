@@ -115,3 +115,22 @@ fn what_is_none_of_it_is_told_in_one_line_and_never_a_panic() {
         );
     }
 }
+
+#[test]
+fn the_drawing_of_the_captured_invitation_is_what_the_program_draws() {
+    let vectors =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/ichat-invitation/tests/vectors");
+    let captured = vectors.join("invitation-2010.hex");
+    let drawn = output_of(&["inspect", "--dump", &captured.to_string_lossy()]);
+    drawn.assert_status(0);
+    let page = include_str!("../../docs/protocol/invitation.md");
+    let shown = page
+        .rsplit("```text\n")
+        .next()
+        .and_then(|rest| rest.split("```").next());
+    assert_eq!(
+        shown,
+        Some(drawn.output.as_str()),
+        "docs/protocol/invitation.md"
+    );
+}

@@ -37,9 +37,9 @@ pub(crate) enum Command {
     Answer(AnswerArgs),
     /// Who is on the roster (or the local network), online, callable or why not
     Contacts(ContactsArgs),
-    /// Decode what goes over the wire: address lists, stanzas, SIP, SDP
+    /// Decode what goes over the wire: invitations, address lists, stanzas, SIP, SDP
     Inspect(InspectArgs),
-    /// The reverse of `inspect --json` (not built yet)
+    /// The reverse of `inspect --json`: hex, or octets with --raw
     Compose(ComposeArgs),
     /// A SNATMAP server, or a question to one (not built yet)
     #[command(subcommand)]
@@ -119,6 +119,9 @@ pub(crate) struct InspectArgs {
     /// One JSON value in place of the tree
     #[arg(long)]
     pub(crate) json: bool,
+    /// A hexdump in which every octet has a name, in place of the tree
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) dump: bool,
 }
 
 #[derive(Debug, Args)]

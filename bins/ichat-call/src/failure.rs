@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Why the program ends without having done what it was told.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Failure {
     pub(crate) code: &'static str,
     pub(crate) message: String,

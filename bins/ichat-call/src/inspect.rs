@@ -4,11 +4,16 @@
 //! places, meanings and grades, and printed as a tree or as one JSON value. In the JSON `raw` is
 //! the input in hex, and `offset` and `length` count in the nearest `raw` above.
 
+mod archive;
+mod candidates;
+mod content;
+mod dump;
 mod field;
 mod hexadecimal;
 mod input;
 mod ipport;
 mod lines;
+mod plist;
 mod recognise;
 mod sdp;
 mod sip;
@@ -18,6 +23,8 @@ mod tree;
 mod xml;
 
 use std::io::IsTerminal;
+
+use serde_json::Value as Json;
 
 use crate::cli::InspectArgs;
 use crate::failure::Failure;
@@ -32,10 +39,52 @@ pub(crate) fn inspect(args: &InspectArgs, printer: &mut Printer) -> Result<u8, F
     let text = match (args.json, is_terminal) {
         (true, true) => format!("{:#}", document.json()),
         (true, false) => document.json().to_string(),
+        (false, _) if args.dump => dump::render(&document),
         (false, _) => tree::render(&document, is_terminal && wants_colours()),
     };
     printer.line(&text);
-    Ok(0)
+    match (document.fault, args.json) {
+        (None, _) => Ok(0),
+        // The JSON value says it already, and is the only one on standard output.
+        (Some(fault), true) => {
+            eprintln!("ichat-call: {}", fault.message);
+            Ok(fault.status)
+        }
+        (Some(fault), false) => Err(fault),
+    }
+}
+
+/// The content that `--json` would show of these octets, for `compose` to see what was changed.
+pub(crate) fn content_of(kind: &str, raw: &[u8]) -> Option<Json> {
+    let octets = raw.to_vec();
+    let document = match kind {
+        "invitation" | "property-list" => plist::document(octets, "octets"),
+        "typedstream" => archive::document(octets, "octets"),
+        "candidates" => candidates::document(octets, "octets"),
+        "ipport-list" => ipport::from_octets(octets),
+        _ => return None,
+    };
+    Some(document.content)
+}
+
+/// The octets of a content that was changed.
+///
+/// # Errors
+/// What is wrong with it, and where.
+pub(crate) fn octets_of(kind: &str, content: &Json) -> Result<Vec<u8>, String> {
+    let octets = match kind {
+        "invitation" | "property-list" => content::property_list_octets(content),
+        "typedstream" => content::archive_octets(content),
+        "candidates" => content::candidate_octets(content),
+        "ipport-list" => content::record_octets(content),
+        other => {
+            return Err(format!(
+                "the kind {other:?} has no content that can be written: expected invitation, \
+                 property-list, typedstream, candidates or ipport-list"
+            ));
+        }
+    };
+    octets.map_err(|error| error.to_string())
 }
 
 fn decode(input: input::Input) -> Result<Document, Failure> {
@@ -45,9 +94,22 @@ fn decode(input: input::Input) -> Result<Document, Failure> {
             Ok(ipport::from_hex(&hexadecimal::Hex::read(&text)))
         }
         Kind::IpPortOctets => Ok(ipport::from_octets(input.octets)),
+        Kind::PropertyList(form) => Ok(plist::document(unhexed(input.octets, form), form)),
+        Kind::Typedstream(form) => Ok(archive::document(unhexed(input.octets, form), form)),
+        Kind::Candidates(form) => Ok(candidates::document(unhexed(input.octets, form), form)),
+        Kind::XmlPropertyList => plist::xml(input.octets),
         Kind::Xml => stanza::document(input.octets),
         Kind::Sip => sip::document(input.octets),
         Kind::Sdp => Ok(sdp::document(input.octets)),
+    }
+}
+
+/// The octets themselves: those that hex stands for, as far as it is hex.
+fn unhexed(octets: Vec<u8>, form: &str) -> Vec<u8> {
+    if form == "hex" {
+        hexadecimal::Hex::read(&String::from_utf8_lossy(&octets)).octets
+    } else {
+        octets
     }
 }
 
@@ -68,5 +130,7 @@ fn understands_colours() -> bool {
     crossterm::ansi_support::supports_ansi()
 }
 
+#[cfg(test)]
+mod invitation_tests;
 #[cfg(test)]
 mod tests;

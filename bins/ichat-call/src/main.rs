@@ -1,6 +1,7 @@
 //! `ichat-call`: places and answers audio calls between Apple's iChat and today's machines.
 
 mod cli;
+mod compose;
 mod config;
 mod contacts;
 mod demo;
@@ -72,7 +73,7 @@ async fn dispatch(cli: Cli, printer: &mut Printer) -> Result<u8, Failure> {
         Command::Devices(args) => devices::devices(&args, printer),
         Command::Inspect(args) => inspect::inspect(&args, printer),
         Command::Contacts(args) => contacts::contacts(args, printer).await,
-        Command::Compose(_) => Err(Failure::not_yet("compose")),
+        Command::Compose(args) => compose::compose(&args, printer),
         Command::Snatmap(_) => Err(Failure::not_yet("snatmap")),
         Command::Doctor(_) => Err(Failure::not_yet("doctor")),
     }

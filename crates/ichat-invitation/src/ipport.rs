@@ -78,16 +78,8 @@ impl IpPort {
     /// Reads one record. Every 40 octets are a record; whether it is of any use is another question,
     /// see [`is_guard`](Self::is_guard) and [`IpPortList`].
     pub fn decode(octets: &[u8; Self::LEN]) -> Self {
-        let flags = u32::from_be_bytes(field::<0, 4>(octets));
-        let name = field::<4, NAME_LEN>(octets);
-        let ip = if flags & FLAG_IPV6 != 0 || flags == FLAGS_IPV6_GATEWAY {
-            IpAddr::V6(without_embedded_scope(Ipv6Addr::from(field::<20, 16>(
-                octets,
-            ))))
-        } else {
-            IpAddr::V4(Ipv4Addr::from(field::<20, 4>(octets)))
-        };
-        let port = u16::from_be_bytes(field::<36, 2>(octets));
+        let flags = u32::from_be_bytes(field::<0, 4, _>(octets));
+        let name = field::<4, NAME_LEN, _>(octets);
         let interface = name
             .iter()
             .take_while(|octet| **octet != 0)
@@ -99,7 +91,7 @@ impl IpPort {
         Self {
             flags,
             interface,
-            address: SocketAddr::new(ip, port),
+            address: address_of(octets),
         }
     }
 
@@ -167,14 +159,30 @@ impl IpPort {
 
     /// The flags with the IPv6 mark brought into agreement with the address.
     fn wire_flags(&self) -> u32 {
-        let marked = self.flags & FLAG_IPV6 != 0 || self.flags == FLAGS_IPV6_GATEWAY;
-        match (self.address.is_ipv6(), marked) {
+        match (self.address.is_ipv6(), marks_ipv6(self.flags)) {
             (true, true) | (false, false) => self.flags,
             (true, false) => self.flags | FLAG_IPV6,
             (false, true) if self.flags == FLAGS_IPV6_GATEWAY => 0,
             (false, true) => self.flags & !FLAG_IPV6,
         }
     }
+}
+
+/// Whether a flags word says that the address is IPv6.
+pub(crate) fn marks_ipv6(flags: u32) -> bool {
+    flags & FLAG_IPV6 != 0 || flags == FLAGS_IPV6_GATEWAY
+}
+
+/// The address and port of a record, without the scope of a link-local one.
+pub(crate) fn address_of(octets: &[u8; IpPort::LEN]) -> SocketAddr {
+    let ip = if marks_ipv6(u32::from_be_bytes(field::<0, 4, _>(octets))) {
+        IpAddr::V6(without_embedded_scope(Ipv6Addr::from(field::<20, 16, _>(
+            octets,
+        ))))
+    } else {
+        IpAddr::V4(Ipv4Addr::from(field::<20, 4, _>(octets)))
+    };
+    SocketAddr::new(ip, u16::from_be_bytes(field::<36, 2, _>(octets)))
 }
 
 /// Clears the scope that BSD keeps in octets 2 and 3 of an fe80::/10 address.
@@ -187,14 +195,16 @@ fn without_embedded_scope(ipv6: Ipv6Addr) -> Ipv6Addr {
     Ipv6Addr::new(first, 0, a, b, c, d, e, f)
 }
 
-/// The `N` octets of a record from offset `AT` on.
-fn field<const AT: usize, const N: usize>(octets: &[u8; IpPort::LEN]) -> [u8; N] {
-    const { assert!(AT + N <= IpPort::LEN) };
+/// The `N` octets of a fixed form from offset `AT` on.
+pub(crate) fn field<const AT: usize, const N: usize, const LEN: usize>(
+    octets: &[u8; LEN],
+) -> [u8; N] {
+    const { assert!(AT + N <= LEN) };
     std::array::from_fn(|index| octets.get(AT + index).copied().unwrap_or_default())
 }
 
 /// Copies `field` to `offset`; what would not fit is cut.
-fn put(octets: &mut [u8; IpPort::LEN], offset: usize, field: &[u8]) {
+pub(crate) fn put(octets: &mut [u8], offset: usize, field: &[u8]) {
     for (octet, value) in octets.iter_mut().skip(offset).zip(field) {
         *octet = *value;
     }

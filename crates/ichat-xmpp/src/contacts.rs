@@ -149,6 +149,9 @@ impl Directory {
         if item.subscription.is_none() {
             if let Some(entry) = self.entries.get_mut(&item.jid) {
                 entry.item = None;
+                if entry.resources.is_empty() {
+                    self.entries.remove(&item.jid);
+                }
             }
         } else if self.entries.contains_key(&item.jid) || self.entries.len() < CONTACT_LIMIT {
             let entry = self.entries.entry(item.jid.clone()).or_default();

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value as Json, json};
 
+use crate::failure::Failure;
+
 /// How well a fact is known, in the letters of `docs/protocol/README.md`: `C, G`.
 pub(super) type Grade = &'static str;
 
@@ -19,6 +21,10 @@ pub(super) enum Value {
     Text(String),
     /// A number.
     Number(u64),
+    /// A number below zero.
+    Negative(i64),
+    /// True or false.
+    Boolean(bool),
 }
 
 /// One thing that was read, and what it holds.
@@ -58,6 +64,20 @@ impl Field {
 
     pub(super) fn number(mut self, value: impl Into<u64>) -> Self {
         self.value = Some(Value::Number(value.into()));
+        self
+    }
+
+    /// A number of either sign; one that no JSON reader could hold is text.
+    pub(super) fn integer(mut self, value: i128) -> Self {
+        let positive = u64::try_from(value).ok().map(Value::Number);
+        let negative = || i64::try_from(value).ok().map(Value::Negative);
+        let large = || Some(Value::Text(value.to_string()));
+        self.value = positive.or_else(negative).or_else(large);
+        self
+    }
+
+    pub(super) fn boolean(mut self, value: bool) -> Self {
+        self.value = Some(Value::Boolean(value));
         self
     }
 
@@ -103,6 +123,8 @@ impl Field {
             match &self.value {
                 Some(Value::Text(text)) => json!(text),
                 Some(Value::Number(number)) => json!(number),
+                Some(Value::Negative(number)) => json!(number),
+                Some(Value::Boolean(flag)) => json!(flag),
                 None => Json::Null,
             },
         );
@@ -119,7 +141,8 @@ impl Field {
 /// A whole input, decoded.
 #[derive(Debug, Clone)]
 pub(super) struct Document {
-    /// `ipport-list`, `stanza`, `sip` or `sdp`.
+    /// `invitation`, `property-list`, `typedstream`, `candidates`, `ipport-list`, `stanza`, `sip`
+    /// or `sdp`.
     pub(super) kind: &'static str,
     /// One line for people.
     pub(super) title: String,
@@ -130,12 +153,16 @@ pub(super) struct Document {
     /// Its octets, hex already removed.
     pub(super) raw: Vec<u8>,
     pub(super) notes: Vec<String>,
+    /// Why it could not be read to its end; what could be read is in the fields.
+    pub(super) fault: Option<Failure>,
+    /// What it says, without the octets: what `compose` takes changes from.
+    pub(super) content: Json,
     pub(super) fields: Vec<Field>,
 }
 
 impl Document {
-    /// The whole as one JSON value. From `kind`, `form` and `raw` alone the input can be written
-    /// again; the rest explains it.
+    /// The whole as one JSON value. From `kind`, `form`, `raw` and `content` the input can be
+    /// written again; the rest explains it.
     pub(super) fn json(&self) -> Json {
         let mut object = Map::new();
         object.insert("kind".into(), json!(self.kind));
@@ -145,6 +172,9 @@ impl Document {
         object.insert("length".into(), json!(self.raw.len()));
         object.insert("raw".into(), json!(hex::encode(&self.raw)));
         object.insert("notes".into(), json!(self.notes));
+        let fault = self.fault.as_ref().map(|fault| fault.message.as_str());
+        object.insert("fault".into(), json!(fault));
+        object.insert("content".into(), self.content.clone());
         object.insert("fields".into(), all(&self.fields));
         Json::Object(object)
     }

@@ -2,7 +2,7 @@
 
 mod record;
 
-pub(super) use record::scope;
+pub(super) use record::{parts, scope};
 
 use ichat_invitation::ipport::{MAX_RECORDS, MAX_TEXT_LEN};
 use ichat_invitation::{IpPort, IpPortList};
@@ -63,8 +63,10 @@ fn document(octets: Vec<u8>, form: &'static str) -> Document {
         title,
         page: PAGE,
         form,
-        raw: octets,
         notes,
+        fault: None,
+        content: super::content::records(&octets),
+        raw: octets,
         fields,
     }
 }

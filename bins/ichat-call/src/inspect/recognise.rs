@@ -4,7 +4,7 @@ use super::hexadecimal::Hex;
 use super::input::{Input, Source};
 use super::ipport::{self, counted};
 use super::text::beginning;
-use super::{sdp, sip};
+use super::{archive, plist, sdp, sip};
 use crate::failure::Failure;
 
 /// What can be decoded.
@@ -12,6 +12,13 @@ use crate::failure::Failure;
 pub(super) enum Kind {
     IpPortHex,
     IpPortOctets,
+    /// In hex or in octets.
+    PropertyList(&'static str),
+    /// In hex or in octets.
+    Typedstream(&'static str),
+    /// In hex or in octets.
+    Candidates(&'static str),
+    XmlPropertyList,
     Xml,
     Sip,
     Sdp,
@@ -22,7 +29,8 @@ const RECORD: usize = 40;
 const CANDIDATE: usize = 148;
 
 /// Everything that is recognised, for the message when nothing is.
-const EXPECTED: &str = "expected an IPPORT list (hex or octets), a stanza, a SIP message or SDP";
+const EXPECTED: &str = "expected an invitation, a property list, a typedstream, candidates or an IPPORT \
+    list (hex or octets), a stanza, a SIP message or SDP";
 
 /// Recognises the input.
 ///
@@ -30,10 +38,13 @@ const EXPECTED: &str = "expected an IPPORT list (hex or octets), a stanza, a SIP
 /// `not-yet` for what is known but not decoded yet, `unrecognised` for everything else.
 pub(super) fn kind(input: &Input) -> Result<Kind, Failure> {
     let octets = &input.octets;
-    if let Some(known) = later(octets) {
-        return Err(Failure::not_yet(known));
+    if let Some(kind) = by_magic(octets, "octets")? {
+        return Ok(kind);
     }
     let text = octets.trim_ascii_start();
+    if plist::is_xml(octets) {
+        return Ok(Kind::XmlPropertyList);
+    }
     if text.starts_with(b"<") {
         return Ok(Kind::Xml);
     }
@@ -49,7 +60,7 @@ pub(super) fn kind(input: &Input) -> Result<Kind, Failure> {
         return Ok(kind);
     }
     if is_candidates(octets) {
-        return Err(Failure::not_yet(CANDIDATES));
+        return Ok(Kind::Candidates("octets"));
     }
     if ipport::is_plausible(octets, true) {
         return Ok(Kind::IpPortOctets);
@@ -57,10 +68,8 @@ pub(super) fn kind(input: &Input) -> Result<Kind, Failure> {
     Err(unrecognised(input))
 }
 
-const CANDIDATES: &str = "decoding candidates (SIP-ICE)";
-
-/// What the beginning says, where it is something that is not decoded yet.
-fn later(octets: &[u8]) -> Option<&'static str> {
+/// What the first octets say.
+fn by_magic(octets: &[u8], form: &'static str) -> Result<Option<Kind>, Failure> {
     const PCAP: [&[u8]; 5] = [
         b"\xd4\xc3\xb2\xa1",
         b"\xa1\xb2\xc3\xd4",
@@ -68,25 +77,26 @@ fn later(octets: &[u8]) -> Option<&'static str> {
         b"\xa1\xb2\x3c\x4d",
         b"\x0a\x0d\x0d\x0a",
     ];
-    if octets.starts_with(b"bplist") {
-        return Some("decoding binary property lists (an invitation)");
+    if ichat_invitation::bplist::is_binary(octets) {
+        return Ok(Some(Kind::PropertyList(form)));
     }
-    if octets.starts_with(b"\x04\x0bstreamtyped") || octets.starts_with(b"\x04\x0btypedstream") {
-        return Some("decoding typedstreams (VCICEData)");
+    if archive::is_archive(octets) {
+        return Ok(Some(Kind::Typedstream(form)));
     }
-    PCAP.iter()
-        .any(|magic| octets.starts_with(magic))
-        .then_some("decoding packet captures (pcap)")
+    if PCAP.iter().any(|magic| octets.starts_with(magic)) {
+        return Err(Failure::not_yet("decoding packet captures (pcap)"));
+    }
+    Ok(None)
 }
 
 /// Hex of something.
 fn hex_kind(text: &str) -> Result<Option<Kind>, Failure> {
     let hex = Hex::read(text);
-    if let Some(known) = later(&hex.octets) {
-        return Err(Failure::not_yet(known));
+    if let Some(kind) = by_magic(&hex.octets, "hex")? {
+        return Ok(Some(kind));
     }
     if hex.is_whole() && is_candidates(&hex.octets) {
-        return Err(Failure::not_yet(CANDIDATES));
+        return Ok(Some(Kind::Candidates("hex")));
     }
     if ipport::is_plausible(&hex.octets, false) {
         return Ok(Some(Kind::IpPortHex));

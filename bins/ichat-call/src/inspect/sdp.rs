@@ -45,6 +45,8 @@ pub(super) fn document(octets: Vec<u8>) -> Document {
         form: "text",
         raw: octets,
         notes: whole.notes,
+        fault: None,
+        content: serde_json::Value::Null,
         fields: whole.children,
     }
 }

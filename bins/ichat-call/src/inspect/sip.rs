@@ -56,6 +56,8 @@ pub(super) fn document(octets: Vec<u8>) -> Result<Document, Failure> {
         form,
         raw: octets,
         notes,
+        fault: None,
+        content: serde_json::Value::Null,
         fields,
     })
 }

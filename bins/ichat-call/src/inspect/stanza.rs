@@ -32,12 +32,6 @@ pub(super) fn document(octets: Vec<u8>) -> Result<Document, Failure> {
             )
         },
     )?;
-    if let Some(list) = nodes.iter().find(|node| node.local == "plist") {
-        return Err(Failure::not_yet(format!(
-            "reading property lists in XML (one begins at offset {})",
-            list.place.offset
-        )));
-    }
     let [first, others @ ..] = nodes.as_slice() else {
         return Err(Failure::new(
             "unrecognised",
@@ -61,6 +55,8 @@ pub(super) fn document(octets: Vec<u8>) -> Result<Document, Failure> {
         form: "text",
         raw: octets,
         notes: Vec::new(),
+        fault: None,
+        content: serde_json::Value::Null,
         fields,
     })
 }

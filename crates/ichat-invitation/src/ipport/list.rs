@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use thiserror::Error;
 
 use super::IpPort;
+use crate::hex_text::{self, HexTextError};
 
 /// Longest hex text that is read, in octets, white space included.
 pub const MAX_TEXT_LEN: usize = 64 * 1024;
@@ -55,30 +56,24 @@ impl IpPortList {
                 found: text.len(),
             });
         }
-        let significant = || text.char_indices().filter(|(_, c)| !c.is_whitespace());
-        let digits: String = significant()
-            .map(|(_, character)| character)
-            .take_while(char::is_ascii_hexdigit)
-            .collect();
-        let foreign = significant().find(|(_, character)| !character.is_ascii_hexdigit());
-
         // An odd digit at the end belongs to the tail.
-        let even = digits.get(..digits.len() & !1).unwrap_or_default();
-        let octets = hex::decode(even).unwrap_or_default();
+        let (octets, fault) = hex_text::decode_lossy(text);
         if octets.len() < IpPort::LEN
-            && let Some((offset, found)) = foreign
+            && let Some(HexTextError::NotHex { offset, found }) = fault
         {
             return Err(IpPortError::NotHex { offset, found });
         }
-        let mut list = Self::decode(&octets)?;
-        if list == Self::default() && !digits.is_empty() {
+        if octets.is_empty() && fault.is_some() {
             return Err(IpPortError::NoWholeRecord {
                 expected: IpPort::LEN,
                 found: 1,
             });
         }
-        let unread = significant().count().saturating_sub(even.len());
-        list.trailing += unread.div_ceil(2);
+        let mut list = Self::decode(&octets)?;
+        if fault.is_some() {
+            let characters = text.chars().filter(|c| !c.is_whitespace()).count();
+            list.trailing += characters.saturating_sub(octets.len() * 2).div_ceil(2);
+        }
         Ok(list)
     }
 
@@ -147,7 +142,7 @@ impl IpPortList {
 pub fn encode_hex(records: &[IpPort]) -> String {
     records
         .iter()
-        .map(|record| hex::encode(record.encode()))
+        .map(|record| hex_text::encode(&record.encode()))
         .collect()
 }
 

@@ -35,20 +35,21 @@ pub(super) fn field(records: &[Octets], index: usize) -> Option<Field> {
     } else {
         address(field, &record, is_mapped(records, index))
     };
-    Some(
-        field.with(
-            [
-                flags(base, &record),
-                name(base, octets, &record),
-                ip(base, octets, &record),
-                unused(base, octets, &record),
-                port(base, octets, &record),
-                padding(base, octets),
-            ]
-            .into_iter()
-            .flatten(),
-        ),
-    )
+    Some(field.with(parts(base, octets)))
+}
+
+/// The fields of a record that begins at `base`.
+pub(in crate::inspect) fn parts(base: usize, octets: &Octets) -> impl Iterator<Item = Field> {
+    let record = IpPort::decode(octets);
+    let parts = [
+        flags(base, &record),
+        name(base, octets, &record),
+        ip(base, octets, &record),
+        unused(base, octets, &record),
+        port(base, octets, &record),
+        padding(base, octets),
+    ];
+    parts.into_iter().flatten()
 }
 
 /// What an address is good for.
@@ -249,7 +250,7 @@ fn unused(base: usize, octets: &Octets, record: &IpPort) -> Option<Field> {
     } else if record.is_guard() {
         field.means("inverted like the address")
     } else {
-        field.note("garbage, as a real iChat leaves it there [C]: ignored on input, zero on output")
+        field.means("garbage, as a real iChat leaves it there: ignored; we send zero")
     })
 }
 

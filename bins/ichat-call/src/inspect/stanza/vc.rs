@@ -183,9 +183,14 @@ fn invitation(field: Field, word: &str) -> Field {
         .graded("C");
     let field = field.note_if(!hex.is_whole(), "expected lower-case hex and nothing else");
     if hex.octets.starts_with(INVITATION_MAGIC) {
-        field.means(format!(
+        let inner = super::super::plist::document(hex.octets, "hex");
+        let mut field = field.means(format!(
             "the conference dialect's invitation: a property list of {length}"
-        ))
+        ));
+        field.notes.extend(inner.notes);
+        field.notes.extend(inner.fault.map(|fault| fault.message));
+        field.raw = Some(inner.raw);
+        field.with(inner.fields)
     } else {
         field.note(format!(
             "no invitation: expected bplist00, found {length} of something else"

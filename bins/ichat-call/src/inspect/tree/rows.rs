@@ -58,6 +58,8 @@ pub(super) fn flatten<'a>(
             (Some(shown), _) => printable(shown),
             (None, Some(Value::Text(text))) => visible(text),
             (None, Some(Value::Number(number))) => number.to_string(),
+            (None, Some(Value::Negative(number))) => number.to_string(),
+            (None, Some(Value::Boolean(flag))) => flag.to_string(),
             (None, None) => String::new(),
         };
         let grade = field

@@ -1,0 +1,24 @@
+//! What a property list, an archive or candidates say, as JSON that a person can change, and back.
+//!
+//! | JSON | property list | archive |
+//! |---|---|---|
+//! | string, number, `true`, `null`, list, object | the same; a number in CoreFoundation's width | `NSString`, `NSNumber` of type `i`, –, `NSNull`, `NSMutableArray`, `NSMutableDictionary` |
+//! | `{"$data": "hex"}` | data | `NSData` |
+//! | `{"$typedstream": …}` | data that is an archive | – |
+//! | `{"$candidates": […]}` | – | `NSData` that holds candidates |
+//! | `{"$integer": 5, "width": 4}` | a number in another width | – |
+//! | `{"$number": 5, "type": "q"}` | – | `NSNumber` of another type |
+//! | other names with `$` | see [`plist`] and [`archive`] | |
+
+mod archive;
+mod candidates;
+mod parts;
+mod plist;
+
+pub(super) use archive::archive;
+pub(super) use candidates::{candidates, records};
+pub(super) use plist::property_list;
+
+pub(super) use archive::to_octets as archive_octets;
+pub(super) use candidates::{to_octets as candidate_octets, to_records as record_octets};
+pub(super) use plist::to_octets as property_list_octets;
