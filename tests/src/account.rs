@@ -10,6 +10,9 @@ pub const DOMAIN: &str = "im.test";
 /// [`DOMAIN`].
 pub const MISNAMED: &str = "misnamed.test";
 
+/// A domain of the server of [`crate::internet`], where it tells of a relay.
+pub const RELAYED: &str = "relayed.test";
+
 /// How a server lets clients in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Security {

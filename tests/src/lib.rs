@@ -19,17 +19,21 @@
 //! ```
 //!
 //! What a scenario needs and does not find is skipped with a line on standard error, and is a
-//! failure where the variable `CI` is set: see [`requires!`] and [`requires_network!`].
+//! failure where the variable `CI` is set: see [`requires!`], [`requires_network!`] and
+//! [`requires_internet!`].
 
 pub mod account;
 pub mod avahi;
 pub mod baresip;
 pub mod binary;
 pub mod contrib;
+pub mod coturn;
 pub mod ejabberd;
 pub mod finch;
 pub mod finished;
 pub mod ichat_call;
+pub mod internet;
+pub mod nat;
 pub mod netns;
 pub mod old_tls;
 pub mod pcap;

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crate::account::own_address;
-pub use crate::account::{Account, DOMAIN, MISNAMED, Security};
+pub use crate::account::{Account, DOMAIN, MISNAMED, RELAYED, Security};
 use crate::netns::Host;
 use crate::ports::{self, LOOPBACK};
 use crate::scratch::Scratch;
@@ -49,7 +49,24 @@ impl Prosody {
 
     /// A server of one's own on the loopback interface of this host of a network, without TLS.
     pub fn on(host: &Host) -> Self {
-        Self::start(Security::Plain, Some(host), &without_tls)
+        Self::start(Security::Plain, Some((host, LOOPBACK)), &without_tls)
+    }
+
+    /// A server of one's own at the address of this host of a network, without TLS. At
+    /// [`RELAYED`] it tells whoever asks of this relay, with credentials that it makes out of the
+    /// secret that they share (XEP-0215).
+    pub fn in_public(host: &Host, relay: SocketAddr, secret: &str) -> Self {
+        let configure = |folder: &Path, address| {
+            let (ip, port) = (relay.ip(), relay.port());
+            without_tls(folder, address)
+                + &format!(
+                    r#"VirtualHost "{RELAYED}"
+modules_enabled = {{ "turn_external" }}
+turn_external_host = "{ip}"; turn_external_port = {port}; turn_external_secret = "{secret}"
+"#
+                )
+        };
+        Self::start(Security::Plain, Some((host, host.ipv4())), &configure)
     }
 
     /// A server with a certificate for [`DOMAIN`] from this authority: STARTTLS, and direct TLS.
@@ -69,20 +86,20 @@ impl Prosody {
 
     fn start(
         security: Security,
-        host: Option<&Host>,
+        host: Option<(&Host, IpAddr)>,
         configure: &dyn Fn(&Path, SocketAddr) -> String,
     ) -> Self {
         let mut problem = String::new();
         for _ in 0..5 {
-            let address = match security {
-                Security::Plain if host.is_some() => SocketAddr::new(LOOPBACK, 5222),
-                Security::Plain => SocketAddr::new(LOOPBACK, ports::free_tcp()),
-                Security::StartTls | Security::DirectTls => {
+            let address = match (security, host) {
+                (Security::Plain, Some((_, ip))) => SocketAddr::new(ip, 5222),
+                (Security::Plain, None) => SocketAddr::new(LOOPBACK, ports::free_tcp()),
+                (Security::StartTls | Security::DirectTls, _) => {
                     SocketAddr::new(own_address(&[5222, 5223]), security.port())
                 }
             };
             let scratch = Scratch::new("prosody");
-            for domain in [DOMAIN, MISNAMED] {
+            for domain in [DOMAIN, MISNAMED, RELAYED] {
                 for kind in ["accounts", "roster"] {
                     let folder = scratch.path().join(store(domain, kind));
                     std::fs::create_dir_all(folder).expect("scratch");
@@ -91,14 +108,14 @@ impl Prosody {
             let config = configure(scratch.path(), address);
             let config = scratch.write("prosody.cfg.lua", config);
             let config = config.to_string_lossy().into_owned();
-            let mut command: Vec<&str> = host.iter().flat_map(|host| host.prefix()).collect();
+            let mut command: Vec<&str> = host.iter().flat_map(|(host, _)| host.prefix()).collect();
             command.extend(["prosody", "--config", &config, "-F"]);
             let server = Server::start(scratch, &command);
             let this = Self {
                 server,
                 address,
                 security,
-                host: host.cloned(),
+                host: host.map(|(host, _)| host.clone()),
             };
             // Another program may have taken the port in the meantime: then try again.
             match this.wait_ready(seconds(15)) {
@@ -174,7 +191,7 @@ impl Prosody {
         self.account_at(DOMAIN, prefix)
     }
 
-    /// A new account at another domain of the server: [`MISNAMED`].
+    /// A new account at another domain of the server: [`MISNAMED`] or [`RELAYED`].
     pub fn account_at(&self, domain: &str, prefix: &str) -> Account {
         let account = Account::new(prefix, domain, self.address, self.security);
         let text = format!("return {{ [\"password\"] = \"{}\"; }};\n", account.password);
@@ -184,7 +201,12 @@ impl Prosody {
 
     /// Two new accounts that see each other's presence: ours, and a Mac's.
     pub fn pair(&self) -> (Account, Account) {
-        let (ours, mac) = (self.account("amy"), self.account("mac"));
+        self.pair_at(DOMAIN)
+    }
+
+    /// The same at another domain of the server.
+    pub fn pair_at(&self, domain: &str) -> (Account, Account) {
+        let (ours, mac) = (self.account_at(domain, "amy"), self.account_at(domain, "mac"));
         self.befriend(&[&ours, &mac]);
         (ours, mac)
     }

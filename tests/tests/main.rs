@@ -13,6 +13,7 @@ mod lan;
 mod lan_losses;
 mod lan_others;
 mod long_calls;
+mod nats;
 mod old_macs;
 mod presence;
 mod recordings;

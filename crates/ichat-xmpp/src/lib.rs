@@ -7,6 +7,7 @@ mod clock;
 pub mod contacts;
 mod dialect;
 pub mod disco;
+pub mod extdisco;
 mod fault;
 pub mod lan;
 mod message;

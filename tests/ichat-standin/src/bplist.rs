@@ -264,7 +264,7 @@ impl Reader<'_> {
     }
 
     fn references(&self, at: usize, count: usize) -> Result<Vec<usize>, String> {
-        let length = count.checked_mul(self.reference).unwrap_or(usize::MAX);
+        let length = count.saturating_mul(self.reference);
         self.slice(at, length)?;
         (0..count)
             .map(|index| self.number(at + index * self.reference, self.reference))

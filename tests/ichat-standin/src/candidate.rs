@@ -197,13 +197,16 @@ impl Candidate {
             format!("{place}: a host's A and B differ")
         });
         let point_to_point = self.b[3] & 0b10 != 0;
-        found.expect(
-            self.kind != HOST_POINT_TO_POINT || point_to_point,
-            || format!("{place}: type 7, but B is not flagged as point-to-point"),
-        );
+        found.expect(self.kind != HOST_POINT_TO_POINT || point_to_point, || {
+            format!("{place}: type 7, but B is not flagged as point-to-point")
+        });
         let guard = ipport::guard(self.b);
         if self.c != guard {
-            let at = self.c.iter().zip(&guard).position(|(one, other)| one != other);
+            let at = self
+                .c
+                .iter()
+                .zip(&guard)
+                .position(|(one, other)| one != other);
             found.add(format!(
                 "{place}: the guard is not B inverted with ~ after its name, from octet {} of C on: {} instead of {}",
                 at.unwrap_or_default(),
@@ -212,7 +215,10 @@ impl Candidate {
             ));
         }
         found.expect(self.trailer == 0, || {
-            format!("{place}: the last word is {:08x} instead of 0", self.trailer)
+            format!(
+                "{place}: the last word is {:08x} instead of 0",
+                self.trailer
+            )
         });
     }
 }
@@ -249,7 +255,10 @@ pub(crate) fn check(candidates: &[Candidate], found: &mut Findings) {
         candidate.check(&format!("candidate {index}"), found);
         let twin = candidates[..index].iter().any(|c| c.id == candidate.id);
         found.expect(!twin, || {
-            format!("candidate {index}: the id {} comes twice", hex(&candidate.id))
+            format!(
+                "candidate {index}: the id {} comes twice",
+                hex(&candidate.id)
+            )
         });
     }
 }
@@ -277,13 +286,22 @@ mod tests {
         let candidates = decode(CAPTURED).unwrap();
         assert_eq!(encode(&candidates), CAPTURED);
         let base = SocketAddr::from(([192, 168, 1, 132], 16402));
-        assert_eq!((candidates[0].address(), candidates[0].base()), (base, base));
+        assert_eq!(
+            (candidates[0].address(), candidates[0].base()),
+            (base, base)
+        );
         let mapped = SocketAddr::from(([203, 0, 113, 9], 16402));
-        assert_eq!((candidates[1].address(), candidates[1].base()), (mapped, base));
+        assert_eq!(
+            (candidates[1].address(), candidates[1].base()),
+            (mapped, base)
+        );
         // The same values give the same octets.
         let host = ipport::record(1, base, true);
         let first = Candidate::new(HOST, new_id(0x15f9_ddce), HOST_PRIORITY, host, host);
-        let (a, b) = (ipport::record(1, mapped, false), ipport::record(1, base, false));
+        let (a, b) = (
+            ipport::record(1, mapped, false),
+            ipport::record(1, base, false),
+        );
         let second = Candidate::new(REFLEXIVE, new_id(0x2b6c_0a17), REFLEXIVE_PRIORITY, a, b);
         assert_eq!(encode(&[first, second]), CAPTURED);
         assert!(decode(&CAPTURED[1..]).unwrap_err().contains("295"));

@@ -341,7 +341,9 @@ fn conference(options: &mut Options, name: &str, a: &mut Arguments) -> Result<bo
         }
         "--snatmap" => {
             let text = a.text()?;
-            let mut found = text.to_socket_addrs().map_err(|e| format!("{name}: {text}: {e}"))?;
+            let mut found = text
+                .to_socket_addrs()
+                .map_err(|e| format!("{name}: {text}: {e}"))?;
             let ipv4 = found.find(SocketAddr::is_ipv4);
             options.snatmap = Some(ipv4.ok_or_else(|| format!("{name}: {text}: no IPv4"))?);
             options.behind_nat = true;

@@ -84,12 +84,18 @@ fn the_conference_dialect_advertises_everything_unless_told_otherwise() {
     let ext = options.vc.ext.unwrap();
     assert_eq!(ext.split(' ').count(), 12);
     assert_eq!(options.checks.direct, Some(DIRECT_AFTER));
-    assert_eq!((options.checks.early, options.checks.early_target), (true, None));
+    assert_eq!(
+        (options.checks.early, options.checks.early_target),
+        (true, None)
+    );
     let options = run("sip-answer --dialect conference --ext avavail --direct 0").unwrap();
     assert_eq!(options.vc.ext.as_deref(), Some("avavail"));
     assert_eq!(options.checks.direct, Some(Duration::ZERO));
     let options = run("sip-answer --early-checks=127.0.0.1:5 --snatmap 127.0.0.1:6").unwrap();
-    assert_eq!(options.checks.early_target, Some(SocketAddr::from(([127, 0, 0, 1], 5))));
+    assert_eq!(
+        options.checks.early_target,
+        Some(SocketAddr::from(([127, 0, 0, 1], 5)))
+    );
     assert!(options.behind_nat && options.snatmap.is_some());
     assert_eq!(run("sip-answer").unwrap().vc.ext, None);
 }

@@ -54,6 +54,8 @@ struct Pair {
     answered: bool,
     /// We asked, and the peer answered.
     responded: bool,
+    /// It was said that it works.
+    told: bool,
 }
 
 impl Pair {
@@ -94,7 +96,11 @@ impl Connectivity {
     pub(crate) fn new(options: Rc<Options>, offered: &Offered, mut random: Random) -> Self {
         let own = offered.own;
         Self {
-            ours: offered.all().map(|c| (c.clone(), c.base() == own)).collect(),
+            ours: offered
+                .first
+                .iter()
+                .map(|c| (c.clone(), c.base() == own))
+                .collect(),
             own,
             options,
             theirs: Vec::new(),
@@ -132,9 +138,12 @@ impl Connectivity {
         self.add(now, theirs);
     }
 
-    /// It has started.
-    pub(crate) fn is_started(&self) -> bool {
-        self.started.is_some()
+    /// We list more.
+    pub(crate) fn add_ours(&mut self, now: Instant, ours: &[Candidate]) {
+        let own = self.own;
+        self.ours
+            .extend(ours.iter().map(|c| (c.clone(), c.base() == own)));
+        self.add(now, &[]);
     }
 
     /// The peer lists more.
@@ -185,6 +194,7 @@ impl Connectivity {
                 sent: Vec::new(),
                 answered: false,
                 responded: false,
+                told: false,
             });
             self.pairs.len() - 1
         })
@@ -194,7 +204,10 @@ impl Connectivity {
     fn begin(&mut self, now: Instant, index: usize) {
         if let Some(pair) = self.pairs.get_mut(index)
             && !pair.begun
-            && self.ours.iter().any(|(c, behind)| *behind && c.id == pair.ours)
+            && self
+                .ours
+                .iter()
+                .any(|(c, behind)| *behind && c.id == pair.ours)
         {
             pair.begun = true;
             pair.next = Some(now);
@@ -213,7 +226,13 @@ impl Connectivity {
     }
 
     /// A STUN message came.
-    pub(crate) fn handle(&mut self, now: Instant, from: SocketAddr, octets: &[u8], book: &mut Book) {
+    pub(crate) fn handle(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        octets: &[u8],
+        book: &mut Book,
+    ) {
         if self.is_dropped() {
             return;
         }
@@ -232,8 +251,10 @@ impl Connectivity {
         } else if message.is_success() {
             self.handle_response(now, from, octets, &message, book);
         } else {
-            book.faults
-                .add(format!("STUN of kind {:04x}, neither check nor answer", message.kind));
+            book.faults.add(format!(
+                "STUN of kind {:04x}, neither check nor answer",
+                message.kind
+            ));
         }
     }
 
@@ -327,12 +348,15 @@ impl Connectivity {
     }
 
     fn validate(&mut self, now: Instant, index: usize) {
-        let Some(pair) = self.pairs.get(index).filter(|pair| pair.is_valid()) else {
-            return;
-        };
-        let remote = pair.remote;
         // Before both have accepted there is nothing to take a path for.
         let Some(started) = self.started else { return };
+        let Some(pair) = self.pairs.get_mut(index) else {
+            return;
+        };
+        if !pair.is_valid() || std::mem::replace(&mut pair.told, true) {
+            return;
+        }
+        let remote = pair.remote;
         match std::mem::replace(&mut self.found, true) {
             true => self.events.push_back(PathEvent::Another(remote)),
             false => {
@@ -412,7 +436,9 @@ impl Connectivity {
 
     /// When something is due.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let proven = self.started.filter(|_| !self.found && self.pairs.iter().any(Pair::is_valid));
+        let proven = self
+            .started
+            .filter(|_| !self.found && self.pairs.iter().any(Pair::is_valid));
         let blind = self.blind.map(|(_, at)| at);
         let timers = [self.gives_up_at(), blind, proven];
         let pairs = self.pairs.iter().filter_map(|pair| pair.next);
@@ -426,7 +452,9 @@ impl Connectivity {
 
     /// A check that came from there was answered: whoever sends from there may know that.
     pub(crate) fn has_answered(&self, from: SocketAddr) -> bool {
-        self.pairs.iter().any(|pair| pair.answered && pair.remote == from)
+        self.pairs
+            .iter()
+            .any(|pair| pair.answered && pair.remote == from)
     }
 
     /// Where packets of the call may come from.

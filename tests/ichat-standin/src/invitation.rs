@@ -137,11 +137,7 @@ pub(crate) struct Read {
 ///
 /// # Errors
 /// What makes it useless.
-pub(crate) fn read(
-    text: &str,
-    expected: &Expected,
-    found: &mut Findings,
-) -> Result<Read, String> {
+pub(crate) fn read(text: &str, expected: &Expected, found: &mut Findings) -> Result<Read, String> {
     let stripped: String = text.chars().filter(|c| !c.is_whitespace()).collect();
     found.expect(
         stripped == text || text.strip_prefix('\n') == Some(&stripped),
@@ -157,7 +153,10 @@ pub(crate) fn read(
     let value = bplist::decode(&octets)?;
     let canonical = bplist::encode(&value);
     if canonical != octets {
-        let at = canonical.iter().zip(&octets).position(|(one, other)| one != other);
+        let at = canonical
+            .iter()
+            .zip(&octets)
+            .position(|(one, other)| one != other);
         found.add(format!(
             "{} octets, {} as CoreFoundation writes the same values; the first that differs is {}",
             octets.len(),
@@ -169,7 +168,12 @@ pub(crate) fn read(
         return Err(format!("{} instead of a dictionary", value.kind()));
     };
     check_keys("", entries, &KEYS, found);
-    let get = |key: &str| entries.iter().find(|(known, _)| known == key).map(|(_, value)| value);
+    let get = |key: &str| {
+        entries
+            .iter()
+            .find(|(known, _)| known == key)
+            .map(|(_, value)| value)
+    };
     for key in ["VCSecurityEnabled", "VCOrderIsFinal"] {
         found.expect(get(key) == Some(&Value::Boolean(false)), || {
             format!("{key} is {:?} instead of false", get(key))
@@ -182,9 +186,17 @@ pub(crate) fn read(
         *width == 4 && (SMALLEST_SESSION..=LARGEST_SESSION).contains(value),
         || format!("VCSessionID {value:x} in {width} octets, not 10000 to 7fffffff in 4"),
     );
-    found.expect(expected.session.is_none_or(|ours| u64::from(ours) == *value), || {
-        format!("VCSessionID {value:x} answers {:x}", expected.session.unwrap_or(0))
-    });
+    found.expect(
+        expected
+            .session
+            .is_none_or(|ours| u64::from(ours) == *value),
+        || {
+            format!(
+                "VCSessionID {value:x} answers {:x}",
+                expected.session.unwrap_or(0)
+            )
+        },
+    );
     match get("VCInviteesList") {
         Some(Value::Array(members)) => check_members(members, expected, found),
         other => found.add(format!("VCInviteesList is {other:?}")),
@@ -204,7 +216,9 @@ pub(crate) fn read(
 
 fn check_keys(place: &str, entries: &[(String, Value)], keys: &[&str], found: &mut Findings) {
     let got: Vec<&str> = entries.iter().map(|(key, _)| key.as_str()).collect();
-    found.expect(got == keys, || format!("{place}keys {got:?} instead of {keys:?}"));
+    found.expect(got == keys, || {
+        format!("{place}keys {got:?} instead of {keys:?}")
+    });
 }
 
 fn check_members(members: &[Value], expected: &Expected, found: &mut Findings) {

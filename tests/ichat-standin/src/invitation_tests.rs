@@ -117,7 +117,10 @@ fn each_deviation_of_the_values_is_found() {
             |i| i.parties.caller = "caller@jabber.example/mac".into(),
             "invitedBy",
         ),
-        (|i| i.parties.callee = "other@jabber.example".into(), "vcPartyID"),
+        (
+            |i| i.parties.callee = "other@jabber.example".into(),
+            "vcPartyID",
+        ),
         (|i| i.parties.callee_name = " ".into(), "presentityName"),
     ];
     for (spoil, word) in cases {
@@ -160,7 +163,10 @@ fn each_deviation_of_the_form_is_found() {
         (|e| e[4].1 = Value::integer(0), "VCOrderIsFinal"),
         (|e| first_member(e).swap(0, 1), "member 0: keys"),
         (|e| first_member(e)[2].1 = Value::integer(1), "state is"),
-        (|e| first_member(e)[6].1 = Value::Boolean(false), "sendingAudio"),
+        (
+            |e| first_member(e)[6].1 = Value::Boolean(false),
+            "sendingAudio",
+        ),
         (|e| first_member(e)[9].1 = Value::Boolean(true), "usingICE"),
         (
             |e| {
@@ -181,7 +187,10 @@ fn what_cannot_be_used_is_an_error() {
     let cases: [(Change, &str); 4] = [
         (|e| e[0].1 = Value::text("1"), "VCSessionID"),
         (|e| e[1].1 = Value::text("1"), "VCICEData is Some"),
-        (|e| e[1].1 = Value::Data(b"bplist00".to_vec()), "no typedstream"),
+        (
+            |e| e[1].1 = Value::Data(b"bplist00".to_vec()),
+            "no typedstream",
+        ),
         (
             |e| {
                 let odd = typedstream::encode(&[0; 147], Processor::Intel);

@@ -55,6 +55,18 @@ pub(crate) fn encode(addresses: &[SocketAddr], style: &ListStyle) -> String {
     if style.broken_tail {
         octets.extend_from_slice(&record(9, SocketAddr::from(([192, 0, 2, 1], 9)), false)[..23]);
     }
+    text(octets, style)
+}
+
+/// The text of an invitation, with the faults of the flags; its broken tail is one that is missing.
+pub(crate) fn spoil(mut octets: Vec<u8>, style: &ListStyle) -> String {
+    if style.broken_tail {
+        octets.truncate(octets.len().saturating_sub(23));
+    }
+    text(octets, style)
+}
+
+fn text(mut octets: Vec<u8>, style: &ListStyle) -> String {
     if style.no_record {
         octets.truncate(17);
     }

@@ -1,7 +1,7 @@
 //! The candidates that we list, as the flags want them (`docs/protocol/addresses.md`, candidates).
 
 use crate::candidate::{
-    Candidate, HOST, HOST_PRIORITY, IPV6_PRIORITY, REFLEXIVE, REFLEXIVE_PRIORITY, new_id,
+    self, Candidate, HOST, HOST_PRIORITY, IPV6_PRIORITY, REFLEXIVE, REFLEXIVE_PRIORITY, new_id,
 };
 use crate::ipport;
 use crate::options::{Listed, Options};
@@ -31,7 +31,9 @@ fn nobody(near: SocketAddr) -> SocketAddr {
         IpAddr::V4(ip) if ip.is_private() => [10, 255, 255, 1].into(),
         IpAddr::V4(_) => [192, 0, 2, 1].into(),
         IpAddr::V6(ip) if ip.is_loopback() => ip.into(),
-        IpAddr::V6(ip) if ip.segments()[0] & 0xfe00 == 0xfc00 => [0xfdff, 0, 0, 0, 0, 0, 0, 1].into(),
+        IpAddr::V6(ip) if ip.segments()[0] & 0xfe00 == 0xfc00 => {
+            [0xfdff, 0, 0, 0, 0, 0, 0, 1].into()
+        }
         IpAddr::V6(_) => [0x2001, 0xdb8, 0xdead, 0, 0, 0, 0, 1].into(),
     };
     // The discard service: on loopback it is shut.
@@ -111,17 +113,17 @@ impl Offered {
     /// The octets of candidates as they arrive, through whatever middlebox the flags put there.
     pub(crate) fn encode(candidates: &[Candidate], options: &Options) -> Vec<u8> {
         let arrives = |candidate: &Candidate| match options.checks.tamper_guard {
-            true => candidate.tampered(MIDDLEBOX).encode(),
-            false => candidate.encode(),
+            true => candidate.tampered(MIDDLEBOX),
+            false => candidate.clone(),
         };
-        candidates.iter().flat_map(arrives).collect()
+        let arrived: Vec<Candidate> = candidates.iter().map(arrives).collect();
+        candidate::encode(&arrived)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::candidate;
     use crate::options::Mode;
     use std::time::Duration;
 
@@ -168,7 +170,10 @@ mod tests {
     fn a_dead_one_stands_above_and_a_late_one_stays_behind() {
         let dead = SocketAddr::from(([10, 255, 255, 1], 9));
         let (_, with_dead) = offered(|o| o.checks.dead_candidate = true, None);
-        assert_eq!(listed(&with_dead.first), [(HOST, 46, dead), (HOST, 45, own())]);
+        assert_eq!(
+            listed(&with_dead.first),
+            [(HOST, 46, dead), (HOST, 45, own())]
+        );
         let (_, with_late) = offered(
             |o| o.conference.late_candidate = Some(Duration::from_secs(1)),
             None,
@@ -186,8 +191,14 @@ mod tests {
         let octets = Offered::encode(&offered.first, &options);
         let arrived = candidate::decode(&octets).unwrap();
         let spoiled = SocketAddr::from((MIDDLEBOX, 16402));
-        assert_eq!((arrived[0].address(), arrived[0].base()), (spoiled, spoiled));
-        assert_eq!((arrived[1].address(), arrived[1].base()), (mapped(), spoiled));
+        assert_eq!(
+            (arrived[0].address(), arrived[0].base()),
+            (spoiled, spoiled)
+        );
+        assert_eq!(
+            (arrived[1].address(), arrived[1].base()),
+            (mapped(), spoiled)
+        );
         let restored: Vec<Candidate> = arrived.iter().map(Candidate::restored).collect();
         assert_eq!(restored, offered.first);
     }

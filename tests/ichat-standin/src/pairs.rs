@@ -38,11 +38,22 @@ fn ranks(candidates: &[Candidate]) -> Vec<usize> {
     ranks
 }
 
+/// Two candidates that fit each other.
+struct Fit {
+    /// One reaches where the other does not.
+    mixed: bool,
+    ranks: [usize; 2],
+    larger: Id,
+    places: (usize, usize),
+}
+
 /// The places of two candidates in their lists, in the order in which they are checked.
 pub(crate) fn pairs(local: &[Candidate], remote: &[Candidate]) -> Vec<(usize, usize)> {
     let (ours, theirs) = (ranks(local), ranks(remote));
-    let common = local.iter().any(|l| remote.iter().any(|r| l.slot == r.slot));
-    let mut found: Vec<(bool, [usize; 2], Reverse<Id>, (usize, usize))> = Vec::new();
+    let common = local
+        .iter()
+        .any(|l| remote.iter().any(|r| l.slot == r.slot));
+    let mut found = Vec::new();
     for (one, l) in local.iter().enumerate() {
         for (other, r) in remote.iter().enumerate() {
             let (a, b) = (l.address(), r.address());
@@ -51,18 +62,22 @@ pub(crate) fn pairs(local: &[Candidate], remote: &[Candidate]) -> Vec<(usize, us
                 && (l.kind == RELAY) == (r.kind == RELAY)
                 && (reach(a) == Reach::LinkLocal) == (reach(b) == Reach::LinkLocal);
             if fits {
-                let mut places = [ours[one], theirs[other]];
-                places.sort_unstable();
-                let mixed = reach(a) != reach(b);
-                found.push((mixed, places, Reverse(l.id.max(r.id)), (one, other)));
+                let mut ranks = [ours[one], theirs[other]];
+                ranks.sort_unstable();
+                found.push(Fit {
+                    mixed: reach(a) != reach(b),
+                    ranks,
+                    larger: l.id.max(r.id),
+                    places: (one, other),
+                });
             }
         }
     }
     // Mixtures only if nothing else pairs.
-    let unmixed = found.iter().any(|(mixed, ..)| !mixed);
-    found.retain(|(mixed, ..)| !(*mixed && unmixed));
-    found.sort_by_key(|(_, places, larger, _)| (*places, *larger));
-    found.into_iter().map(|(.., pair)| pair).collect()
+    let unmixed = found.iter().any(|fit| !fit.mixed);
+    found.retain(|fit| !(fit.mixed && unmixed));
+    found.sort_by_key(|fit| (fit.ranks, Reverse(fit.larger)));
+    found.into_iter().map(|fit| fit.places).collect()
 }
 
 #[cfg(test)]
@@ -143,7 +158,10 @@ mod tests {
             "198.51.100.3 198.51.100.9",
         ];
         assert_eq!(names(&ours, &theirs), expected);
-        assert_eq!(names(&ours[..1], &theirs[1..2]), ["192.168.1.2 198.51.100.7"]);
+        assert_eq!(
+            names(&ours[..1], &theirs[1..2]),
+            ["192.168.1.2 198.51.100.7"]
+        );
         let lonely = [candidate("127.0.0.1:1", HOST, 45, 1)];
         assert_eq!(names(&lonely, &theirs[..1]), ["127.0.0.1 10.0.0.5"]);
         assert!(names(&ours[3..4], &theirs).is_empty());

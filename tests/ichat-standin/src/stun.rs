@@ -217,7 +217,10 @@ impl Check {
 
 fn check_header(octets: &[u8], message: &Message, cookie: bool, found: &mut Findings) {
     found.expect(!cookie || message.tag[..4] == COOKIE, || {
-        format!("{} where the cookie 2112a442 belongs", hex(&message.tag[..4]))
+        format!(
+            "{} where the cookie 2112a442 belongs",
+            hex(&message.tag[..4])
+        )
     });
     found.expect(message.print() == octets, || {
         format!("padding that is not zero: {}", hex(octets))
@@ -228,7 +231,11 @@ fn check_header(octets: &[u8], message: &Message, cookie: bool, found: &mut Find
 pub(crate) fn check_request(octets: &[u8], message: &Message, cookie: bool) -> Vec<String> {
     let mut found = Findings::default();
     check_header(octets, message, cookie, &mut found);
-    let kinds: Vec<String> = message.attributes.iter().map(|(k, _)| format!("{k:04x}")).collect();
+    let kinds: Vec<String> = message
+        .attributes
+        .iter()
+        .map(|(k, _)| format!("{k:04x}"))
+        .collect();
     found.expect(kinds == ["0006", "8001"], || {
         format!("attributes {kinds:?} instead of 0006 and 8001")
     });
@@ -276,10 +283,18 @@ pub(crate) fn check_response(
         kinds.map(|(kind, _)| format!("{kind:04x}")).collect()
     };
     found.expect(kinds(message) == kinds(&expected), || {
-        format!("attributes {:?} instead of {:?}", kinds(message), kinds(&expected))
+        format!(
+            "attributes {:?} instead of {:?}",
+            kinds(message),
+            kinds(&expected)
+        )
     });
     found.expect(message.tag == request.tag, || {
-        format!("octets 4 to 19 are {} instead of {}", hex(&message.tag), hex(&request.tag))
+        format!(
+            "octets 4 to 19 are {} instead of {}",
+            hex(&message.tag),
+            hex(&request.tag)
+        )
     });
     for (kind, wanted) in &expected.attributes {
         let got = message.value(*kind).unwrap_or_default();
@@ -290,7 +305,11 @@ pub(crate) fn check_response(
             _ => got == wanted,
         };
         found.expect(right, || {
-            format!("attribute {kind:04x} is {} instead of {}", hex(got), hex(wanted))
+            format!(
+                "attribute {kind:04x} is {} instead of {}",
+                hex(got),
+                hex(wanted)
+            )
         });
     }
     found.0

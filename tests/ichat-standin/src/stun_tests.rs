@@ -50,20 +50,29 @@ fn requests_and_responses_are_those_of_the_vectors_octet_for_octet() {
     assert_eq!(request.answer(v6()), octets("response_ipv6"));
     assert_eq!(parsed(&octets("response")).mapped(), Some(v4()));
     assert_eq!(parsed(&octets("response_ipv6")).mapped(), Some(v6()));
-    assert_eq!((octets("request").len(), octets("response").len()), (52, 64));
+    assert_eq!(
+        (octets("request").len(), octets("response").len()),
+        (52, 64)
+    );
 }
 
 #[test]
 fn the_vectors_are_found_right() {
     let (request, response) = (octets("request"), octets("response"));
     assert_eq!(check_request(&request, &parsed(&request), true), [""; 0]);
-    assert_eq!(check_response(&response, &parsed(&response), &request, &[v4()]), [""; 0]);
+    assert_eq!(
+        check_response(&response, &parsed(&response), &request, &[v4()]),
+        [""; 0]
+    );
     let old = octets("request_without_cookie");
     assert_eq!(check_request(&old, &parsed(&old), false), [""; 0]);
     assert_eq!(check_request(&old, &parsed(&old), true).len(), 1);
     let answer = parsed(&old).answer(v4());
     assert_eq!(answer[4..20], old[4..20]);
-    assert_eq!(check_response(&answer, &parsed(&answer), &old, &[]), [""; 0]);
+    assert_eq!(
+        check_response(&answer, &parsed(&answer), &old, &[]),
+        [""; 0]
+    );
 }
 
 #[test]
@@ -73,7 +82,10 @@ fn what_newer_peers_add_is_echoed_and_the_rest_is_not() {
     let message = parsed(&answer);
     assert_eq!(message.value(TIME), parsed(&request).value(TIME));
     assert_eq!(message.attributes.len(), 6);
-    assert_eq!(check_response(&answer, &message, &request, &[v4()]), [""; 0]);
+    assert_eq!(
+        check_response(&answer, &message, &request, &[v4()]),
+        [""; 0]
+    );
     // An answer that echoes nothing, and one to a request that had nothing to echo.
     let plain = octets("response");
     let found = check_response(&plain, &parsed(&plain), &request, &[v4()]);

@@ -11,6 +11,16 @@ pub(crate) enum Processor {
     PowerPc,
 }
 
+impl Processor {
+    /// Its word in the output.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Intel => "intel",
+            Self::PowerPc => "powerpc",
+        }
+    }
+}
+
 /// What stands between the system version and the count of the candidates' octets: no integer of
 /// it takes more than one octet, so it is the same in both byte orders.
 const SHAPE: [&[u8]; 17] = [
@@ -108,7 +118,11 @@ pub(crate) fn decode(octets: &[u8]) -> Result<(Processor, &[u8]), String> {
         .ok_or_else(|| format!("VCICEData: {} octets are none of its sizes", octets.len()))?;
     let inner = &octets[head.len()..head.len() + length];
     let expected = [&head, inner, END].concat();
-    match octets.iter().zip(&expected).position(|(one, other)| one != other) {
+    match octets
+        .iter()
+        .zip(&expected)
+        .position(|(one, other)| one != other)
+    {
         None => Ok((processor, inner)),
         Some(at) => Err(format!(
             "VCICEData: octet {at} is {:02x}, {:02x} in the captured form",

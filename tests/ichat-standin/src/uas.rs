@@ -25,6 +25,20 @@ impl Dialog {
         }
     }
 
+    /// Where its packets may come from; none: anywhere.
+    fn sources(&self) -> &[SocketAddr] {
+        match self.options.any_source {
+            true => &[],
+            false => &self.allowed,
+        }
+    }
+
+    /// Where SDP ought to point: a NAT may have changed what is seen.
+    pub(crate) fn source(&self, seen: SocketAddr, sdp: &Sdp) -> SocketAddr {
+        let told = sdp.audio_addresses().filter(|_| self.options.any_source);
+        told.map_or(seen, |(rtp, _)| SocketAddr::new(seen.ip(), rtp.port()))
+    }
+
     fn peer_kind(&self) -> PeerKind {
         self.options.peer_kind
     }
@@ -138,7 +152,7 @@ impl Dialog {
             &self.names,
             &self.listed,
             from,
-            &self.allowed,
+            self.sources(),
             self.peer_kind(),
         ));
         book.faults.absorb("INVITE", lint);
@@ -156,6 +170,7 @@ impl Dialog {
         self.phase = Phase::Ringing;
         match Sdp::parse(&message.body) {
             Ok(offer) => {
+                let from = self.source(from, &offer);
                 let found = sdp::check_offer(&message.body, &offer, from, self.peer_kind());
                 book.faults.absorb("SDP offer", found);
                 self.offered = Some(offer);
@@ -317,7 +332,7 @@ impl Dialog {
             lint.push(format!("CSeq {number} after {}", self.peer_cseq));
         }
         self.peer_cseq = number;
-        if self.pinned != Some(from) {
+        if self.pinned != Some(from) && !self.options.any_source {
             lint.push(format!("it comes from {from}, not from {:?}", self.pinned));
         }
         if self.phase == Phase::Over {

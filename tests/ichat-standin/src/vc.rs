@@ -247,26 +247,27 @@ pub(crate) fn check(
         format!("VCProtocolVersion {version:?} instead of 1")
     });
     match kind {
-        Kind::Request => check_request(query, &offer, &mut found),
+        Kind::Request => check_request(query, &offer, peer, &mut found),
         Kind::Response => check_response(query, &offer, &mut found),
-        Kind::CounterProposal => check_list(&offer, &mut found),
+        Kind::CounterProposal => check_list(query, &offer, &mut found),
         Kind::Cancel => {}
     }
     found.0
 }
 
 /// A list of addresses, unless there is an invitation and nothing else.
-fn check_list(offer: &Offer, found: &mut Findings) {
+fn check_list(query: &Element, offer: &Offer, found: &mut Findings) {
     if offer.legacy.is_some() || offer.invitation.is_none() {
-        let list = offer.legacy.as_deref().unwrap_or_default();
-        found.0.extend(ipport::check(list));
+        let list = field(query, "VCNewCallerIPPortData").or_else(|| field(query, "connectData"));
+        found.0.extend(ipport::check(&list.unwrap_or_default()));
     }
 }
 
-fn check_request(query: &Element, offer: &Offer, found: &mut Findings) {
-    check_list(offer, found);
+fn check_request(query: &Element, offer: &Offer, peer: PeerKind, found: &mut Findings) {
+    check_list(query, offer, found);
     let audio = field(query, "isAudioOnly");
-    found.expect(audio.as_deref() == Some("1"), || {
+    let video = audio.as_deref() == Some("0") && peer == PeerKind::IChat;
+    found.expect(audio.as_deref() == Some("1") || video, || {
         format!("isAudioOnly {audio:?} instead of 1: calls are audio only")
     });
     if offer.legacy.is_none() && offer.invitation.is_some() {
@@ -285,7 +286,7 @@ fn check_request(query: &Element, offer: &Offer, found: &mut Findings) {
 fn check_response(query: &Element, offer: &Offer, found: &mut Findings) {
     let code = field(query, "response").unwrap_or_default();
     match code.parse::<u16>() {
-        Ok(0) => check_list(offer, found),
+        Ok(0) => check_list(query, offer, found),
         Ok(1 | 2 | 3 | 4 | 7 | 11) => {
             let empty = field(query, "connectData").is_none_or(|text| text.is_empty());
             found.expect(empty && offer.is_blank(), || {

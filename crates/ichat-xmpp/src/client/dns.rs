@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::config::CLIENT_PORT;
 use super::error::ConnectError;
 use super::lot::Lot;
+use super::step::{Origin, ServerHost};
 use super::tcp::{ascii, bare};
 
 /// How long SRV queries may take before the domain itself is tried. Networks that answer no SRV
@@ -37,6 +38,16 @@ pub(super) struct Target {
     pub(super) direct: bool,
 }
 
+impl Target {
+    /// For whoever watches.
+    pub(super) fn named(&self) -> ServerHost {
+        ServerHost {
+            host: self.host.clone(),
+            port: self.port,
+        }
+    }
+}
+
 /// One SRV record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Record {
@@ -59,13 +70,17 @@ enum Offer {
 
 /// The hosts to try, the best first; never none. With `tls` those count as well on which TLS begins
 /// at once.
-pub(super) async fn targets(domain: &str, tls: bool) -> Result<Vec<Target>, ConnectError> {
+pub(super) async fn targets(
+    domain: &str,
+    tls: bool,
+) -> Result<(Vec<Target>, Origin), ConnectError> {
     let itself = |host: &str| {
-        vec![Target {
+        let target = Target {
             host: host.to_owned(),
             port: CLIENT_PORT,
             direct: false,
-        }]
+        };
+        (vec![target], Origin::Domain)
     };
     let local = domain == "localhost" || domain.ends_with(".localhost");
     if local || bare(domain).parse::<IpAddr>().is_ok() {
@@ -82,7 +97,7 @@ pub(super) async fn targets(domain: &str, tls: bool) -> Result<Vec<Target>, Conn
         }
     };
     match offer {
-        Offer::Hosts(targets) => Ok(targets),
+        Offer::Hosts(targets) => Ok((targets, Origin::Records)),
         Offer::Unknown => Ok(itself(&ascii)),
         Offer::None => Err(ConnectError::NoService {
             domain: domain.to_owned(),

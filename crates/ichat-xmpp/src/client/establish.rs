@@ -12,12 +12,17 @@ use super::deadline::Deadline;
 use super::dns::Target;
 use super::element::Bare;
 use super::error::{ConnectError, Stage};
+use super::login::mechanisms;
 use super::prompt::Prompt;
+use super::step::{Step, Watch};
 use super::stream_error::{StreamFault, remark};
 use super::tcp;
 use super::tls::{Secured, Tls, TlsInfo};
 use super::trace::Trace;
 use super::wire::{Header, Inbound, Transport, Wire, guarded};
+
+/// Mechanisms that a watcher is told of.
+const MECHANISM_LIMIT: usize = 32;
 
 /// A stream over which nothing but log-in is possible yet.
 #[derive(Debug)]
@@ -36,13 +41,18 @@ pub(super) struct Established {
 pub(super) async fn establish(
     config: &ConnectConfig,
     deadline: Deadline,
+    watch: Watch<'_>,
 ) -> Result<Established, ConnectError> {
     let tls = match config.tls {
         TlsMode::Required => Some(trust(config).await?),
         TlsMode::Off => None,
     };
-    let targets = tcp::targets(config, deadline).await?;
-    first_of(targets, config, tls.as_ref(), deadline).await
+    let (targets, origin) = tcp::targets(config, deadline).await?;
+    watch(Step::Found {
+        hosts: targets.iter().map(Target::named).collect(),
+        origin,
+    });
+    first_of(targets, config, tls.as_ref(), deadline, watch).await
 }
 
 async fn first_of(
@@ -50,14 +60,20 @@ async fn first_of(
     config: &ConnectConfig,
     tls: Option<&Tls>,
     deadline: Deadline,
+    watch: Watch<'_>,
 ) -> Result<Established, ConnectError> {
     let mut left = targets.len();
     let mut telling: Option<ConnectError> = None;
     for target in targets {
         left -= 1;
         let share = if left == 0 { deadline } else { deadline.half() };
-        match attempt(config, tls, &target, share).await {
-            Ok(established) => return Ok(established),
+        match attempt(config, tls, &target, share, watch).await {
+            Ok(established) => {
+                let mut mechanisms = mechanisms(&established.features);
+                mechanisms.truncate(MECHANISM_LIMIT);
+                watch(Step::Offered { mechanisms });
+                return Ok(established);
+            }
             Err(error) => {
                 if left > 0 {
                     tracing::debug!(%error, left, "this server will not do; trying the next");
@@ -90,9 +106,14 @@ async fn attempt(
     tls: Option<&Tls>,
     target: &Target,
     deadline: Deadline,
+    watch: Watch<'_>,
 ) -> Result<Established, ConnectError> {
     let opened = tcp::open(config, target, deadline).await?;
     let address = opened.address;
+    watch(Step::Connected {
+        address,
+        direct: target.direct && tls.is_some(),
+    });
     let transport: Transport = Box::new(Prompt(opened.stream));
     let opening = Opening {
         domain: config.jid.domain().as_str(),
@@ -124,6 +145,7 @@ async fn attempt(
         info,
         exporter,
     } = deadline.run(Stage::Handshake, handshake).await??;
+    watch(Step::Secured(info.clone()));
     let (wire, features) = opening.open(transport).await?;
     Ok(Established {
         wire,
@@ -308,7 +330,7 @@ mod tests {
         let mut config = ConnectConfig::new(BareJid::new("me@im.test").unwrap(), "x");
         config.tls = TlsMode::Off;
         let deadline = Deadline::after(Duration::from_secs(limit));
-        super::first_of(targets, &config, None, deadline).await
+        super::first_of(targets, &config, None, deadline, &mut |_| {}).await
     }
 
     #[tokio::test]
@@ -318,6 +340,32 @@ mod tests {
         let targets = vec![nobody(), server("SSH-2.0-OpenSSH_9.2p1\r\n").await, good];
         let established = first_of(targets, 20).await.unwrap();
         assert_eq!(established.address.port(), port);
+    }
+
+    #[tokio::test]
+    async fn whoever_watches_is_told_how_far_each_server_came() {
+        let offering = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' \
+                        xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>\
+                        <stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>\
+                        <mechanism>DIGEST-MD5</mechanism><mechanism>PLAIN</mechanism>\
+                        </mechanisms></stream:features>";
+        let targets = vec![server("nonsense").await, server(offering).await];
+        let ports = [targets[0].port, targets[1].port];
+        let mut config = ConnectConfig::new(BareJid::new("me@im.test").unwrap(), "x");
+        config.tls = TlsMode::Off;
+        let mut steps = Vec::new();
+        let deadline = Deadline::after(Duration::from_secs(20));
+        let watch: Watch<'_> = &mut |step| steps.push(step);
+        super::first_of(targets, &config, None, deadline, watch)
+            .await
+            .unwrap();
+        let connected = ports.map(|port| Step::Connected {
+            address: ([127, 0, 0, 1], port).into(),
+            direct: false,
+        });
+        let mechanisms = vec!["DIGEST-MD5".to_owned(), "PLAIN".to_owned()];
+        assert_eq!(steps[..2], connected);
+        assert_eq!(steps[2..], [Step::Offered { mechanisms }]);
     }
 
     #[tokio::test]

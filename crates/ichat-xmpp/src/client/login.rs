@@ -108,7 +108,8 @@ pub(super) async fn authenticate(
     })
 }
 
-fn mechanisms(features: &Element) -> Vec<String> {
+/// The names of a server's mechanisms.
+pub(super) fn mechanisms(features: &Element) -> Vec<String> {
     let offer = features.get_child("mechanisms", SASL);
     let names = offer.into_iter().flat_map(Element::children);
     names

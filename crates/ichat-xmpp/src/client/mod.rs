@@ -48,6 +48,7 @@ mod sasl;
 mod scram;
 mod server;
 mod sm;
+mod step;
 mod stream_error;
 mod tcp;
 mod tls;
@@ -62,12 +63,14 @@ pub use faults::{CaFault, CertificateFault, LocalFault, ProofFault};
 pub use guard::Breach;
 pub use persistent::{GaveUp, Happening, Persistent};
 pub use secrecy::SecretString;
+pub use step::{Origin, ServerHost, Step};
 pub use stream_error::{StreamError, StreamFault};
 pub use tls::TlsInfo;
 pub use trace::Trace;
 
 use bind::Binding;
 use deadline::Deadline;
+use step::Watch;
 
 /// Signs in, once: a log-in that fails is reported and not tried again.
 ///
@@ -87,26 +90,58 @@ pub async fn connect_with(
     config: ConnectConfig,
     timing: Timing,
 ) -> Result<Connection, ConnectError> {
-    let (mut binding, deadline) = log_in(&config, timing).await?;
+    connect_watched(config, timing, &mut |_| {}).await
+}
+
+/// As [`connect_with`]; `watch` is told of each step when it is taken.
+///
+/// # Errors
+///
+/// See [`ConnectError`].
+pub async fn connect_watched(
+    config: ConnectConfig,
+    timing: Timing,
+    watch: &mut (dyn FnMut(Step) + Send),
+) -> Result<Connection, ConnectError> {
+    let (mut binding, deadline) = log_in(&config, timing, watch).await?;
     let bound = binding.bind(config.resource.as_deref());
     let jid = deadline.run(Stage::Binding, bound).await??;
     let (server, login, waiting) = binding.finish();
     Ok(Connection::new(jid, Box::new(server), timing).with_login(login, waiting))
 }
 
+/// Goes as far as one comes without a password, up to [`Step::Offered`], and hangs up.
+///
+/// # Errors
+///
+/// See [`ConnectError`].
+pub async fn reach(
+    config: &ConnectConfig,
+    timing: Timing,
+    watch: &mut (dyn FnMut(Step) + Send),
+) -> Result<(), ConnectError> {
+    let reached = establish::establish(config, Deadline::after(timing.connect), watch).await;
+    reached.map(drop)
+}
+
 /// Up to a stream without a resource, and the time that is left for that.
 async fn log_in(
     config: &ConnectConfig,
     timing: Timing,
+    watch: Watch<'_>,
 ) -> Result<(Binding, Deadline), ConnectError> {
     if config.jid.node().is_none() {
         return Err(ConnectError::NoUser {
             jid: config.jid.to_string(),
         });
     }
-    let established = establish::establish(config, Deadline::after(timing.connect)).await?;
+    let deadline = Deadline::after(timing.connect);
+    let established = establish::establish(config, deadline, watch).await?;
     let deadline = Deadline::after(timing.sign_in);
     let authenticated = login::authenticate(config, established, deadline).await?;
+    watch(Step::LoggedIn {
+        mechanism: authenticated.mechanism,
+    });
     let binding = bind::open(config, authenticated, timing, deadline).await?;
     Ok((binding, deadline))
 }

@@ -13,6 +13,7 @@ use super::config::{CLIENT_PORT, ConnectConfig, DIRECT_TLS_PORT, TlsMode};
 use super::deadline::Deadline;
 use super::dns::{self, Target};
 use super::error::{ConnectError, Stage};
+use super::step::Origin;
 
 /// After this long the next address is tried beside the one that has not answered (RFC 8305 §5).
 const STAGGER: Duration = Duration::from_millis(250);
@@ -27,19 +28,20 @@ pub(super) struct Opened {
     pub(super) address: SocketAddr,
 }
 
-/// The account's servers, the best first; never none.
+/// The account's servers, the best first, and who named them; never none.
 pub(super) async fn targets(
     config: &ConnectConfig,
     deadline: Deadline,
-) -> Result<Vec<Target>, ConnectError> {
+) -> Result<(Vec<Target>, Origin), ConnectError> {
     match &config.server {
         Some((host, port)) => {
             let port = port.unwrap_or(CLIENT_PORT);
-            Ok(vec![Target {
+            let target = Target {
                 host: bare_host(host)?,
                 port,
                 direct: port == DIRECT_TLS_PORT,
-            }])
+            };
+            Ok((vec![target], Origin::Configured))
         }
         None => {
             let tls = config.tls == TlsMode::Required;

@@ -110,7 +110,8 @@ async fn addresses_and_this_machine_need_no_dns() {
             port: CLIENT_PORT,
             direct: false,
         };
-        assert_eq!(targets(domain, true).await.unwrap(), [expected]);
+        let found = targets(domain, true).await.unwrap();
+        assert_eq!(found, (vec![expected], Origin::Domain));
     }
 }
 

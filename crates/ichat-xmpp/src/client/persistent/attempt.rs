@@ -67,7 +67,7 @@ async fn sign_in(
     timing: Timing,
     wish: Wish,
 ) -> Result<Online, ConnectError> {
-    let (mut binding, deadline) = log_in(&config, timing).await?;
+    let (mut binding, deadline) = log_in(&config, timing, &mut |_| {}).await?;
     let session = deadline
         .run(Stage::Binding, begin(&mut binding, &wish))
         .await??;
