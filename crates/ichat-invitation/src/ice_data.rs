@@ -90,6 +90,15 @@ impl IceData {
     /// The octets are no typedstream or hold no dictionary, or what is under `SIP-ICE` is no list of
     /// whole candidates. [`salvage`](Self::salvage) shows what can be read all the same.
     pub fn decode(octets: &[u8]) -> Result<Self, IceDataError> {
+        if let Some((byte_order, offset, blob)) = skeleton::split(octets) {
+            // Nothing but the candidates can differ, so that nothing else has to be read or kept.
+            let candidates = decode_candidates(blob)
+                .map_err(|source| IceDataError::Candidates { offset, source })?;
+            return Ok(Self {
+                byte_order,
+                ..Self::new(candidates)
+            });
+        }
         let scan = scan(octets);
         if let Some(fault) = scan.fault {
             return Err(fault);

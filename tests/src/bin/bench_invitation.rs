@@ -118,6 +118,9 @@ fn ours(text: &str, octets: &[u8]) -> Vec<(String, Box<dyn Work>)> {
     let kept = fresh.clone();
     let mut changed = data;
     changed.version = Some(3);
+    let other = changed
+        .encode()
+        .expect("an archive that is not quite the captured one");
     vec![
         (
             "ours whole".to_owned(),
@@ -154,6 +157,12 @@ fn ours(text: &str, octets: &[u8]) -> Vec<(String, Box<dyn Work>)> {
             "ours typedstream".to_owned(),
             Box::new(move || {
                 black_box(IceData::decode(black_box(&more)).expect("an archive"));
+            }),
+        ),
+        (
+            "ours typedstream-other".to_owned(),
+            Box::new(move || {
+                black_box(IceData::decode(black_box(&other)).expect("an archive"));
             }),
         ),
         (
@@ -227,6 +236,10 @@ fn table(times: &BTreeMap<String, Spread>, text: &str, octets: &[u8]) -> String 
         ("Property list, read", "plist"),
         ("Property list, written", "plist-write"),
         ("`VCICEData`, read", "typedstream"),
+        (
+            "— of another form than the captured one, read",
+            "typedstream-other",
+        ),
         ("`VCICEData`, written", "typedstream-write"),
         (
             "`VCICEData` of a peer, changed and written",

@@ -3,11 +3,13 @@
 //! The events of a reader become rows: a group of one value is that value's row, and an object's
 //! chain of classes is one row.
 
+mod chain;
 mod known;
 mod rows;
 
 use typedstream::{Archive, ByteOrder, DecodeError, EventKind, Reader};
 
+use super::budget::Budget;
 use super::content;
 use super::field::{Document, Field};
 use super::ipport::counted;
@@ -33,7 +35,7 @@ pub(super) fn is_archive(octets: &[u8]) -> bool {
 
 /// An archive as a whole input.
 pub(super) fn document(raw: Vec<u8>, form: &'static str) -> Document {
-    let (fields, broken) = fields(&raw);
+    let (fields, broken) = fields(&raw, &mut Budget::default());
     let octets = counted(raw.len(), "octet");
     let what = match Reader::new(&raw).map(|reader| reader.header().byte_order) {
         Ok(ByteOrder::Little) => "Typedstream of an Intel Mac",
@@ -52,6 +54,7 @@ pub(super) fn document(raw: Vec<u8>, form: &'static str) -> Document {
         content: archive
             .ok()
             .and_then(|archive| content::archive(&archive))
+            .filter(content::is_shallow)
             .into(),
         fields,
         raw,
@@ -63,20 +66,21 @@ fn fault(error: &DecodeError) -> Failure {
 }
 
 /// Everything that can be read, and why the rest cannot.
-pub(super) fn fields(octets: &[u8]) -> (Vec<Field>, Option<String>) {
+pub(super) fn fields(octets: &[u8], budget: &mut Budget) -> (Vec<Field>, Option<String>) {
     let mut reader = match Reader::new(octets) {
         Ok(reader) => reader,
         Err(error) => return (Vec::new(), Some(error.to_string())),
     };
     let header = reader.header();
-    let order = match header.byte_order {
-        ByteOrder::Little => "streamtyped: little-endian, as an Intel Mac writes",
-        ByteOrder::Big => "typedstream: big-endian, as a PowerPC Mac writes",
+    // The big-endian form is published, but not captured.
+    let (order, grade) = match header.byte_order {
+        ByteOrder::Little => ("streamtyped: little-endian, as an Intel Mac writes", "C"),
+        ByteOrder::Big => ("typedstream: big-endian, as a PowerPC Mac writes", "P"),
     };
     let end = reader.offset();
     let head = Field::new("head")
         .at(0, end)
-        .graded("C")
+        .graded(grade)
         .means(order)
         .with([
             Field::new("streamer version")
@@ -88,7 +92,7 @@ pub(super) fn fields(octets: &[u8]) -> (Vec<Field>, Option<String>) {
                 .text(printable(&String::from_utf8_lossy(
                     header.byte_order.signature(),
                 )))
-                .graded("C"),
+                .graded(grade),
             Field::new("system version")
                 .at(SIGNATURE_END, end.saturating_sub(SIGNATURE_END))
                 .integer(header.system_version.into())
@@ -98,7 +102,7 @@ pub(super) fn fields(octets: &[u8]) -> (Vec<Field>, Option<String>) {
                     "expected 1000, as every Mac writes",
                 ),
         ]);
-    let mut rows = Rows::new(octets);
+    let mut rows = Rows::new(octets, budget);
     let fault = loop {
         match reader.next_event() {
             Ok(Some(event)) => rows.take(event),
@@ -112,6 +116,17 @@ pub(super) fn fields(octets: &[u8]) -> (Vec<Field>, Option<String>) {
     let mut fields = vec![head];
     fields.extend(rows.finish(octets.len()));
     (fields, fault)
+}
+
+/// Whether a value begins that more events belong to.
+fn is_begin(kind: &EventKind<'_>) -> bool {
+    matches!(
+        kind,
+        EventKind::GroupBegin { .. }
+            | EventKind::ObjectBegin { .. }
+            | EventKind::ArrayBegin { .. }
+            | EventKind::StructBegin { .. }
+    )
 }
 
 /// Whether a value ends with this event, so that it is a row of its own.

@@ -18,6 +18,23 @@ pub(super) fn printable(text: &str) -> String {
     out
 }
 
+/// The same value in JSON, which a terminal may be shown too: what it would obey is escaped in the
+/// JSON's own way.
+pub(super) fn printable_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for character in json.chars() {
+        match character {
+            // Between the strings there are line feeds; inside they are escaped already.
+            '\n' => out.push('\n'),
+            c if c.is_control() || is_invisible(c) => {
+                out.push_str(&format!("\\u{:04x}", u32::from(c)));
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 /// A value in quotes where it would not be seen for what it is without them.
 pub(super) fn visible(text: &str) -> String {
     let edge = |c: char| c.is_whitespace();
@@ -82,21 +99,26 @@ pub(super) fn clip(text: &str, columns: usize) -> String {
 pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(2);
     let mut lines = Vec::new();
-    let mut line = String::new();
+    let (mut line, mut used) = (String::new(), 0);
     for (mut piece, follows_space) in pieces(text) {
+        // Measured once, however many lines it takes.
+        let mut left = width(piece);
         loop {
             let gap = usize::from(follows_space && !line.is_empty());
-            if width(&line) + gap + width(piece) <= columns {
+            if used + gap + left <= columns {
                 line.push_str(if gap == 1 { " " } else { "" });
                 line.push_str(piece);
+                used += gap + left;
                 break;
             }
             if !line.is_empty() {
                 lines.push(std::mem::take(&mut line));
+                used = 0;
                 continue;
             }
             let (head, tail) = split_at_width(piece, columns);
             lines.push(head.to_owned());
+            left -= width(head);
             piece = tail;
         }
     }
@@ -141,6 +163,10 @@ mod tests {
             printable("a\u{1b}[2J\r\n\u{9b}b\u{202e}"),
             "a\\u{1b}[2J\\r\\n\\u{9b}b\\u{202e}"
         );
+        assert_eq!(
+            printable_json("{\n\"\u{7f}\u{9b}\u{202e}é\"}"),
+            "{\n\"\\u007f\\u009b\\u202eé\"}"
+        );
         assert_eq!(visible(""), "\"\"");
         assert_eq!(visible(" a"), "\" a\"");
         assert_eq!(visible("Zoë"), "Zoë");
@@ -153,6 +179,7 @@ mod tests {
         assert_eq!(wrap("a b;c=d;e", 7), ["a b;", "c=d;e"]);
         assert_eq!(wrap("", 10), [""]);
         assert_eq!(wrap("日本語", 4), ["日本", "語"]);
+        assert_eq!(wrap("ab 日本語;d", 4), ["ab", "日本", "語;d"]);
     }
 
     #[test]

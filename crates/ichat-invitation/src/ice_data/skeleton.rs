@@ -36,6 +36,50 @@ impl Skeleton {
     }
 }
 
+/// The candidates' octets in an archive of the captured form, where they begin, and the order of
+/// octets; `None` if the archive is not octet for octet what [`encode`] would write.
+pub(super) fn split(octets: &[u8]) -> Option<(ByteOrder, usize, &[u8])> {
+    let begins = |skeleton: &Option<Skeleton>| {
+        let head = &skeleton.as_ref()?.head;
+        octets.strip_prefix(head.as_slice())
+    };
+    let (byte_order, rest) = match begins(&LITTLE) {
+        Some(rest) => (ByteOrder::Little, rest),
+        None => (ByteOrder::Big, begins(&BIG)?),
+    };
+    let (count, rest) = match rest.split_first_chunk::<3>() {
+        Some(([INT16, wide @ ..], rest)) => {
+            let count = match byte_order {
+                ByteOrder::Little => i16::from_le_bytes(*wide),
+                ByteOrder::Big => i16::from_be_bytes(*wide),
+            };
+            // A smaller one takes one octet.
+            (
+                usize::try_from(count).ok().filter(|count| *count > 127)?,
+                rest,
+            )
+        }
+        Some(_) | None => {
+            let (short, rest) = rest.split_first()?;
+            (
+                Some(usize::from(*short)).filter(|count| *count < 128)?,
+                rest,
+            )
+        }
+    };
+    let rest = rest.strip_prefix(&[NEW])?;
+    let (length, rest) = rest.split_first()?;
+    let (encoding, rest) = rest.split_at_checked(usize::from(*length))?;
+    let digits = encoding.strip_prefix(b"[")?.strip_suffix(b"c]")?;
+    let is_count = !digits.starts_with(b"0") || digits == b"0";
+    let said = std::str::from_utf8(digits).ok()?.parse::<usize>().ok()?;
+    let blob = rest.strip_suffix(END)?;
+    if !is_count || digits.starts_with(b"+") || said != count || blob.len() != count {
+        return None;
+    }
+    Some((byte_order, octets.len() - END.len() - blob.len(), blob))
+}
+
 /// The archive of the captured form with these candidates; `None` if the form is another one.
 ///
 /// Source: `docs/protocol/invitation.md`, grammar \[C\].

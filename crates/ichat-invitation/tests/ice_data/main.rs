@@ -385,3 +385,38 @@ proptest! {
         prop_assert_eq!(IceData::decode(&changed.encode().unwrap()), Ok(to));
     }
 }
+
+#[test]
+fn what_is_almost_the_captured_form_is_read_like_any_other_archive() {
+    let captured = IceData::decode(INTEL).unwrap();
+    // The number of octets written wider than it has to be, and a type that says another number.
+    let one = IceData::new(captured.candidates[..1].to_vec())
+        .encode()
+        .unwrap();
+    let empty = IceData::new(Vec::new()).encode().unwrap();
+    let wide = [
+        &empty[..empty.len() - 9],
+        &[0x81, 0, 0],
+        &empty[empty.len() - 8..],
+    ]
+    .concat();
+    assert_eq!(IceData::decode(&wide).unwrap(), IceData::new(Vec::new()));
+    assert_eq!(IceData::decode(&wide).unwrap().encode().unwrap(), wide);
+    let at = one
+        .windows(6)
+        .position(|octets| octets == b"[148c]")
+        .unwrap();
+    for other in [b"[147c]", b"[149c]", b"[+48c]", b"[048c]"] {
+        let mut changed = one.clone();
+        changed[at..at + 6].copy_from_slice(other);
+        match IceData::decode(&changed) {
+            Ok(data) => assert_eq!(data.encode().unwrap(), changed),
+            Err(error) => assert!(!error.to_string().is_empty()),
+        }
+    }
+    let longer = [one.as_slice(), &[0]].concat();
+    assert!(
+        IceData::decode(&longer).is_err()
+            || IceData::decode(&longer).unwrap().encode().unwrap() == longer
+    );
+}

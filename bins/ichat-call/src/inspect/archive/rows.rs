@@ -2,7 +2,10 @@
 
 use typedstream::{DecodeError, Event, EventKind, Shared};
 
-use super::{is_end, known};
+use super::chain::Chain;
+use super::known::{self, Dictionary};
+use super::{is_begin, is_end};
+use crate::inspect::budget::{Budget, brief, not_shown};
 use crate::inspect::candidates;
 use crate::inspect::field::{Field, Value};
 use crate::inspect::ipport::counted;
@@ -33,27 +36,36 @@ struct Object {
     objects: usize,
     /// The key that came last.
     key: Option<String>,
-}
-
-struct Chain {
-    start: usize,
-    names: Vec<String>,
+    /// Which dictionary it is, if it is one.
+    place: Dictionary,
+    /// Which of the captured keys it has.
+    found: Vec<usize>,
 }
 
 /// The rows so far.
-pub(super) struct Rows<'a> {
+pub(super) struct Rows<'a, 'b> {
     octets: &'a [u8],
+    budget: &'b mut Budget,
+    is_ice_data: bool,
+    /// Things without a row that have begun and not ended.
+    hidden: usize,
+    /// Something has no row.
+    is_partial: bool,
     done: Vec<Field>,
     open: Vec<Open>,
-    /// Names of the classes and contents of the C strings, by their place in the table.
+    /// Names of the classes and beginnings of the C strings, by their place in the table.
     table: Vec<Option<String>>,
     end: usize,
 }
 
-impl<'a> Rows<'a> {
-    pub(super) fn new(octets: &'a [u8]) -> Self {
+impl<'a, 'b> Rows<'a, 'b> {
+    pub(super) fn new(octets: &'a [u8], budget: &'b mut Budget) -> Self {
         Self {
             octets,
+            budget,
+            is_ice_data: known::is_ice_data(octets),
+            hidden: 0,
+            is_partial: false,
             done: Vec::new(),
             open: Vec::new(),
             table: Vec::new(),
@@ -63,11 +75,17 @@ impl<'a> Rows<'a> {
 
     pub(super) fn take(&mut self, event: Event<'a>) {
         self.end = event.offset + event.length;
+        if self.hidden > 0 {
+            return self.skip(&event.kind);
+        }
         if self.take_class(&event) {
             return;
         }
         if is_end(&event.kind) {
             return self.close(self.end);
+        }
+        if !self.budget.row() {
+            return self.skip(&event.kind);
         }
         let at = |name: &str| Field::new(name).at(event.offset, event.length);
         match event.kind {
@@ -77,14 +95,18 @@ impl<'a> Rows<'a> {
             }
             EventKind::ObjectBegin { index } => {
                 self.remember(index, None);
-                self.begin(event.offset, at("object"), Kind::Object(Object::default()));
+                let object = Object {
+                    place: self.place(),
+                    ..Object::default()
+                };
+                self.begin(event.offset, at("object"), Kind::Object(object));
             }
             EventKind::ArrayBegin { length, element } => {
-                let shown = format!("{length} of {}", element.escape_ascii());
+                let shown = format!("{length} of {}", name(element));
                 self.begin(event.offset, at("array").shown(shown), Kind::Sequence);
             }
             EventKind::StructBegin { name, .. } => {
-                let name = name.map_or_else(String::new, |name| name.escape_ascii().to_string());
+                let name = name.map_or_else(String::new, self::name);
                 self.begin(event.offset, at("struct").shown(name), Kind::Sequence);
             }
             EventKind::ObjectReference { index } => {
@@ -96,11 +118,10 @@ impl<'a> Rows<'a> {
             }
             EventKind::NilObject | EventKind::NilCString => self.push(at("nil").shown("nil")),
             EventKind::CString { index, text } => {
-                let content = lossy(text.text);
-                self.remember(index, Some(content.clone()));
+                self.remember(index, Some(name(text.text)));
                 self.push(
                     at("C string")
-                        .text(content)
+                        .text(content(text))
                         .means(format!("C string {index}")),
                 );
             }
@@ -160,29 +181,62 @@ impl<'a> Rows<'a> {
 
     /// Closes whatever is still open.
     pub(super) fn finish(mut self, end: usize) -> Vec<Field> {
-        while !self.open.is_empty() {
-            if let Some(open) = self.open.last_mut() {
-                open.field.notes.push("cut: its end is missing".to_owned());
+        while let Some(open) = self.open.last_mut() {
+            open.field.notes.push("cut: its end is missing".to_owned());
+            if let Kind::Object(object) = &mut open.kind {
+                // What is missing may be behind the cut.
+                object.place = Dictionary::Other;
             }
             self.close(end.min(self.end));
+        }
+        if self.is_partial {
+            let more = not_shown("more than can be shown at once");
+            self.done.push(more);
         }
         self.done
     }
 
+    /// Something that has no row; what it holds has none either.
+    fn skip(&mut self, kind: &EventKind<'_>) {
+        self.is_partial = true;
+        if is_begin(kind) {
+            self.hidden += 1;
+        } else if is_end(kind) {
+            self.hidden = self.hidden.saturating_sub(1);
+        }
+    }
+
+    /// The objects that have begun and not ended, the innermost first.
+    fn objects(&self) -> impl Iterator<Item = &Object> {
+        self.open.iter().rev().filter_map(|open| match &open.kind {
+            Kind::Object(object) => Some(object),
+            Kind::Group | Kind::Sequence => None,
+        })
+    }
+
+    /// Which dictionary of the captured archive an object is that begins here.
+    fn place(&self) -> Dictionary {
+        match self.objects().next() {
+            None if self.is_ice_data => Dictionary::Root,
+            None => Dictionary::Other,
+            Some(outer) => outer.place.below(outer.key.as_deref()),
+        }
+    }
+
     /// Classes: a chain is one row. True when the event was of one.
     fn take_class(&mut self, event: &Event<'a>) -> bool {
-        let (name, is_last) = match &event.kind {
+        let (name, version, is_last) = match &event.kind {
             EventKind::Class {
                 index,
                 name,
                 version,
             } => {
-                let text = lossy(name.text);
-                self.remember(*index, Some(text.clone()));
-                (format!("{text} {version}"), false)
+                let name = self::name(name.text);
+                self.remember(*index, Some(name.clone()));
+                (Some(name), Some(*version), false)
             }
-            EventKind::ClassReference { index } => (self.named(*index), true),
-            EventKind::NilClass => (String::new(), true),
+            EventKind::ClassReference { index } => (Some(self.named(*index)), None, true),
+            EventKind::NilClass => (None, None, true),
             EventKind::GroupBegin { .. }
             | EventKind::GroupEnd
             | EventKind::ObjectBegin { .. }
@@ -210,41 +264,28 @@ impl<'a> Rows<'a> {
             ..
         }) = self.open.last_mut()
         else {
+            if !self.budget.row() {
+                self.skip(&event.kind);
+                return true;
+            }
             // A class as a value of its own.
-            let field = Field::new("class")
-                .at(event.offset, event.length)
-                .text(name);
-            self.push(field);
+            let mut chain = Chain::new(event.offset);
+            chain.push(name, version);
+            self.push(chain.row(end));
             return true;
         };
-        let chain = object.chain.get_or_insert_with(|| Chain {
-            start: event.offset,
-            names: Vec::new(),
-        });
-        if !name.is_empty() {
-            chain.names.push(name);
-        }
+        let chain = object
+            .chain
+            .get_or_insert_with(|| Chain::new(event.offset));
+        chain.push(name, version);
         if is_last && let Some(chain) = object.chain.take() {
-            let first = chain.names.first().map_or("", String::as_str);
-            let class = first.split(' ').next().unwrap_or_default().to_owned();
-            let row = Field::new("class")
-                .at(chain.start, end - chain.start)
-                .text(chain.names.join(" : "))
-                .means(if chain.names.len() > 1 || first.contains(' ') {
-                    "with versions and superclasses"
-                } else {
-                    "seen before"
-                });
-            let row = match known::class(&class) {
-                Some(_) => row.graded("C"),
-                None => row,
-            };
+            let class = chain.class().to_owned();
             field.meaning = known::class(&class)
                 .unwrap_or("of a class that we do not know")
                 .to_owned();
             field.name.clone_from(&class);
+            field.children.push(chain.row(end));
             object.class = Some(class);
-            field.children.push(row);
         }
         true
     }
@@ -267,7 +308,12 @@ impl<'a> Rows<'a> {
         let shown = counted(octets.len(), "octet");
         let is_candidates = self.key_of_object() == Some(known::CANDIDATES);
         if is_candidates {
-            let mut field = field.shown(shown).with(candidates::fields(octets));
+            let fields = candidates::fields(octets);
+            if !self.budget.rows(&fields) {
+                self.is_partial = true;
+                return self.push(field.shown(shown));
+            }
+            let mut field = field.shown(shown).with(fields);
             if field.notes.is_empty() {
                 field.notes = candidates::notes(octets);
             }
@@ -279,10 +325,7 @@ impl<'a> Rows<'a> {
 
     /// The key under which the innermost object stands in its dictionary.
     fn key_of_object(&self) -> Option<&str> {
-        let mut objects = self.open.iter().rev().filter_map(|open| match &open.kind {
-            Kind::Object(object) => Some(object),
-            Kind::Group | Kind::Sequence => None,
-        });
+        let mut objects = self.objects();
         objects.next()?;
         objects.next()?.key.as_deref()
     }
@@ -387,7 +430,7 @@ fn name_entry(parent: &mut Object, row: &mut Field) {
         row.name = "count".to_owned();
         return;
     }
-    if !matches!(class, "NSDictionary" | "NSMutableDictionary") {
+    if !is_dictionary(class) {
         return;
     }
     let is_key = parent.objects.is_multiple_of(2);
@@ -400,12 +443,9 @@ fn name_entry(parent: &mut Object, row: &mut Field) {
         row.name = "key".to_owned();
     } else {
         let key = parent.key.take().unwrap_or_else(|| "value".to_owned());
-        if let Some(meaning) = known::meaning(&key) {
-            row.meaning = format!("{meaning}: {}", row.name);
-            row.grade = Some("C");
-        } else {
-            row.meaning = row.name.clone();
-        }
+        row.meaning = std::mem::take(&mut row.name);
+        parent.place.explain(row, &key);
+        parent.found.extend(parent.place.position(&key));
         row.name = key;
     }
 }
@@ -419,12 +459,19 @@ fn object_row(mut field: Field, object: Object) -> Field {
     ) {
         field.value = object.value;
     }
+    if is_dictionary(class) {
+        field.notes.extend(object.place.differences(&object.found));
+    }
     field
+}
+
+fn is_dictionary(class: &str) -> bool {
+    matches!(class, "NSDictionary" | "NSMutableDictionary")
 }
 
 fn shared(field: Field, text: Option<Shared<'_>>) -> Field {
     match text {
-        Some(shared) => field.text(lossy(shared.text)),
+        Some(shared) => field.text(content(shared)),
         None => field.shown("nil"),
     }
 }
@@ -435,12 +482,31 @@ fn encoding_meaning(encoding: Shared<'_>) -> String {
     } else {
         "seen before"
     };
-    format!("encoding {}, {state}", encoding.text.escape_ascii())
+    format!("encoding {}, {state}", name(encoding.text))
 }
 
-fn lossy(octets: &[u8]) -> String {
-    match std::str::from_utf8(octets) {
+/// A text where it occurs first; later only its beginning.
+fn content(shared: Shared<'_>) -> String {
+    if !shared.is_new {
+        return name(shared.text);
+    }
+    match std::str::from_utf8(shared.text) {
         Ok(text) => text.to_owned(),
-        Err(_) => octets.escape_ascii().to_string(),
+        Err(_) => shared.text.escape_ascii().to_string(),
+    }
+}
+
+/// The beginning of a text, which may occur as often as there are octets.
+fn name(octets: &[u8]) -> String {
+    /// Octets that suffice for it.
+    const ENOUGH: usize = 400;
+    let head = octets.get(..ENOUGH).unwrap_or(octets);
+    match std::str::from_utf8(head) {
+        Ok(text) => brief(text),
+        // A character may have been cut in the middle.
+        Err(error) if head.len() < octets.len() && error.error_len().is_none() => {
+            brief(&String::from_utf8_lossy(head))
+        }
+        Err(_) => brief(&head.escape_ascii().to_string()),
     }
 }
