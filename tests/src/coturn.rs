@@ -89,7 +89,9 @@ impl Coturn {
     fn answers(&self, limit: Duration) -> bool {
         let socket = UdpSocket::bind((LOOPBACK, 0)).expect("loopback has a free UDP port");
         let wait = Duration::from_millis(50);
-        socket.set_read_timeout(Some(wait)).expect("a socket option");
+        socket
+            .set_read_timeout(Some(wait))
+            .expect("a socket option");
         let mut request = vec![0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42];
         request.extend(*b"is-it-there?");
         let deadline = Instant::now() + limit;
@@ -112,9 +114,9 @@ impl Coturn {
     /// How often it was asked for a relayed address, and gave one.
     pub fn allocations(&self) -> usize {
         let log = self.log();
-        let granted = log.lines().filter(|line| {
-            line.contains("ALLOCATE processed, success")
-        });
+        let granted = log
+            .lines()
+            .filter(|line| line.contains("ALLOCATE processed, success"));
         granted.count()
     }
 

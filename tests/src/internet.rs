@@ -162,7 +162,9 @@ impl Internet {
                 .map_or_else(binary::ichat_call, PathBuf::from);
             let mut command = self.server.command(program);
             let listen = format!("{GATEWAY}:{SNATMAP_PORT}");
-            command.args(["snatmap", "serve", "--json", "--rate", "0", "--listen", &listen]);
+            command.args([
+                "snatmap", "serve", "--json", "--rate", "0", "--listen", &listen,
+            ]);
             let process = Process::spawn("ichat-call snatmap serve", command);
             process.wait_for("listening", SOON);
             process

@@ -58,7 +58,8 @@ impl Nat {
     /// a reflector sees: a port that nobody can foretell is a hindrance only to who lets nothing
     /// in but from where it has sent.
     pub fn reaches(self, other: Self) -> bool {
-        let one_way = |from: Self, to: Self| from.is_endpoint_independent() || to.lets_strangers_in();
+        let one_way =
+            |from: Self, to: Self| from.is_endpoint_independent() || to.lets_strangers_in();
         one_way(self, other) && one_way(other, self)
     }
 
@@ -145,9 +146,18 @@ impl Home {
             .map(|number| {
                 let (address, switch, port) = match is_public {
                     true => (plan.public, plan.internet, plan.port.clone()),
-                    false => (inside(plan.subnet, number + 1), &*router, format!("port{number}")),
+                    false => (
+                        inside(plan.subnet, number + 1),
+                        &*router,
+                        format!("port{number}"),
+                    ),
                 };
-                Host::new(name(&number.to_string()), Some(address), None, (switch, port))
+                Host::new(
+                    name(&number.to_string()),
+                    Some(address),
+                    None,
+                    (switch, port),
+                )
             })
             .collect();
         let mut names: Vec<&str> = hosts.iter().map(Host::name).collect();
@@ -226,10 +236,10 @@ impl Home {
         let (old, new) = (self.host().ipv4(), inside(self.subnet, 102));
         let (name, gateway) = (self.host().name(), inside(self.subnet, 1));
         run(&format!(
-            "set -eu
-            ip -n {name} addr del {old}/24 dev eth0
-            ip -n {name} addr add {new}/24 dev eth0
-            ip -n {name} route add default via {gateway}"
+            "ip -n {name} -batch - <<'BATCH'
+            addr del {old}/24 dev eth0
+            addr add {new}/24 dev eth0
+            route add default via {gateway}\nBATCH\n"
         ))
         .unwrap_or_else(|problem| panic!("{problem}"));
         new.into()
@@ -249,9 +259,10 @@ impl Home {
             "set -eu
             ip -n {router} link add second type veth peer name eth1 netns {name}
             ip -n {router} link set second master lan up
-            ip -n {name} addr add {new}/24 dev eth1
-            ip -n {name} link set eth1 up
-            ip -n {name} route replace default via {gateway} dev eth1"
+            ip -n {name} -batch - <<'BATCH'
+            link set eth1 up
+            addr add {new}/24 dev eth1
+            route replace default via {gateway} dev eth1\nBATCH\n"
         ))
         .unwrap_or_else(|problem| panic!("{problem}"));
         new.into()

@@ -206,7 +206,10 @@ turn_external_host = "{ip}"; turn_external_port = {port}; turn_external_secret =
 
     /// The same at another domain of the server.
     pub fn pair_at(&self, domain: &str) -> (Account, Account) {
-        let (ours, mac) = (self.account_at(domain, "amy"), self.account_at(domain, "mac"));
+        let (ours, mac) = (
+            self.account_at(domain, "amy"),
+            self.account_at(domain, "mac"),
+        );
         self.befriend(&[&ours, &mac]);
         (ours, mac)
     }

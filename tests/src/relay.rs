@@ -1,5 +1,5 @@
 //! A relay between a client and its server: it counts the connections, remembers what the clients
-//! say, and can be told to lie to them about what the server says.
+//! say, can be told to lie to them about what the server says, and can be cut.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -21,6 +21,9 @@ pub struct Relay {
 struct Seen {
     connections: usize,
     said: Vec<u8>,
+    is_cut: bool,
+    /// Our ends of all connections, to both sides.
+    ends: Vec<TcpStream>,
 }
 
 impl Relay {
@@ -41,6 +44,9 @@ impl Relay {
         let shared = seen.clone();
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
+                if lock(&shared).is_cut {
+                    continue;
+                }
                 lock(&shared).connections += 1;
                 let Ok(upstream) = TcpStream::connect(server) else {
                     continue;
@@ -49,6 +55,8 @@ impl Relay {
                 else {
                     continue;
                 };
+                let ends = [client.try_clone(), upstream.try_clone()];
+                keep(&shared, ends.into_iter().flatten());
                 let seen = shared.clone();
                 std::thread::spawn(move || {
                     pump(client, upstream, |octets| {
@@ -71,6 +79,18 @@ impl Relay {
         Self { address, seen }
     }
 
+    /// Ends all connections, on both sides and without a word, and lets nobody in until
+    /// [`Self::mend`].
+    pub fn cut(&self) {
+        lock(&self.seen).is_cut = true;
+        keep(&self.seen, []);
+    }
+
+    /// Lets clients in again.
+    pub fn mend(&self) {
+        lock(&self.seen).is_cut = false;
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -84,6 +104,17 @@ impl Relay {
     /// All that the clients said.
     pub fn said(&self) -> String {
         String::from_utf8_lossy(&lock(&self.seen).said).into_owned()
+    }
+}
+
+/// Remembers our ends of connections; ends them all where the relay is cut.
+fn keep(seen: &Mutex<Seen>, ends: impl IntoIterator<Item = TcpStream>) {
+    let mut seen = lock(seen);
+    seen.ends.extend(ends);
+    if seen.is_cut {
+        for end in seen.ends.drain(..) {
+            let _ = end.shutdown(Shutdown::Both);
+        }
     }
 }
 

@@ -134,6 +134,12 @@ impl Invocation {
         self.set("--snatmap", server.to_string())
     }
 
+    /// Behind a NAT, knows no reflector.
+    #[must_use]
+    pub fn behind_nat(self) -> Self {
+        self.flag("--behind-nat")
+    }
+
     /// The peer is behind a NAT that may show it at other addresses than it lists.
     #[must_use]
     pub fn trusts_any_source(self) -> Self {

@@ -1,5 +1,12 @@
 //! Calls between homes behind NATs, on an internet of our own.
 
+mod calls;
+mod direct;
+mod macs;
+mod matrix;
+mod moves;
+mod relays;
+
 use std::collections::BTreeSet;
 use std::process::Command;
 
@@ -31,7 +38,11 @@ fn the_nats_do_what_their_names_say() {
                 assert_eq!(ports, [16402; 3], "{nat}: {seen:?}");
             }
         }
-        let filter = if nat.lets_strangers_in() { "any" } else { "port" };
+        let filter = if nat.lets_strangers_in() {
+            "any"
+        } else {
+            "port"
+        };
         assert_eq!(seen.filter, filter, "{nat}: {seen:?}");
     }
 }
@@ -91,7 +102,11 @@ fn the_relay_relays_for_whom_it_knows() {
     let output = client(PASSWORD);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{said}\n{}", relay.log());
-    assert!(said.contains("Total lost packets 0"), "{said}\n{}", relay.log());
+    assert!(
+        said.contains("Total lost packets 0"),
+        "{said}\n{}",
+        relay.log()
+    );
     let allocations = relay.allocations();
     assert!(allocations > 0, "{}", relay.log());
     assert!(!client("wrong").status.success(), "{}", relay.log());

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ichat_endpoint::{Person, PersonDevice, Reach, survey};
+use ichat_xmpp::CallDialect;
 use serde_json::{Value, json};
 
 use crate::cli::ContactsArgs;
@@ -21,7 +22,7 @@ pub(crate) async fn contacts(args: ContactsArgs, printer: &mut Printer) -> Resul
     } else {
         Account::Needed
     };
-    let signalling = signalling(&args.account, &[], wanted)?;
+    let signalling = signalling(&args.account, &[], CallDialect::Legacy, wanted)?;
     let people = survey(signalling, software(), PATIENCE).await?;
     if args.json {
         let list: Vec<Value> = people.iter().map(person).collect();

@@ -4,7 +4,6 @@
 //! limit, and all of them together take less than 20 s.
 
 mod account;
-mod answers;
 mod audio;
 mod bonjour;
 mod check;
@@ -25,21 +24,14 @@ mod server;
 mod survey;
 
 use std::path::Path;
-use std::time::Duration;
 
-use ichat_xmpp::extdisco::ExternalService;
-use tokio::time::timeout;
+use ichat_ice::gather::ReflectorProtocol;
 
 use crate::cli::DoctorArgs;
 use crate::failure::Failure;
 use crate::output::Printer;
-use check::{Check, Topic};
-use network::Network;
 use questions::Questions;
 use report::Report;
-
-/// How long the system may take to list its audio devices.
-const AUDIO_LIMIT: Duration = Duration::from_secs(3);
 
 /// `ichat-call doctor`. Status 0 if nothing is a problem, else 1.
 pub(crate) async fn doctor(
@@ -65,7 +57,7 @@ async fn examine(
     report: &mut Report<'_>,
 ) {
     // What takes a while and needs nothing of the rest runs beside it.
-    let devices = tokio::task::spawn_blocking(ichat_audio::devices);
+    let devices = tokio::spawn(audio::look());
     let port = port::look(&args.bind, args.port);
     let neighbours = tokio::spawn(bonjour::look(args.account.lan, port.locals.clone()));
     let pages = tokio::spawn(page::look(questions.snatmap.clone()));
@@ -81,11 +73,11 @@ async fn examine(
         Ok(found) => survey::go_on(found, &services).await,
         Err(_) => survey::Findings::default(),
     };
-    report.extend(reflectors::checks(&found));
+    report.extend(reflectors::checks(&found, ReflectorProtocol::Snatmap));
     report.extend(pages.await.unwrap_or_default());
-    report.add(nat::check(&found));
+    report.extend(reflectors::checks(&found, ReflectorProtocol::Stun));
     report.extend(relays::checks(&found));
-    let devices = timeout(AUDIO_LIMIT, devices).await;
-    report.extend(audio::checks(devices.ok().and_then(Result::ok)));
+    report.add(nat::check(&found));
+    report.extend(devices.await.unwrap_or_default());
     report.extend(neighbours.await.ok());
 }

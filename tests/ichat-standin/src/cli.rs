@@ -346,9 +346,9 @@ fn conference(options: &mut Options, name: &str, a: &mut Arguments) -> Result<bo
                 .map_err(|e| format!("{name}: {text}: {e}"))?;
             let ipv4 = found.find(SocketAddr::is_ipv4);
             options.snatmap = Some(ipv4.ok_or_else(|| format!("{name}: {text}: no IPv4"))?);
-            options.behind_nat = true;
+            options.go_behind_nat();
         }
-        "--behind-nat" => options.behind_nat = true,
+        "--behind-nat" => options.go_behind_nat(),
         "--any-source" => options.any_source = true,
         _ => return Ok(false),
     }

@@ -97,5 +97,8 @@ fn the_conference_dialect_advertises_everything_unless_told_otherwise() {
         Some(SocketAddr::from(([127, 0, 0, 1], 5)))
     );
     assert!(options.behind_nat && options.snatmap.is_some());
+    assert!(!options.media.wait_for_rtp);
+    let options = run("sip-answer --behind-nat --wait-for-rtp").unwrap();
+    assert!(options.behind_nat && options.media.wait_for_rtp);
     assert_eq!(run("sip-answer").unwrap().vc.ext, None);
 }

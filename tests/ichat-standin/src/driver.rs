@@ -6,7 +6,7 @@ use crate::checks::Book;
 use crate::connectivity::Connectivity;
 use crate::ending::Ending;
 use crate::lan::{LanEvent, LanInput};
-use crate::leg::Leg;
+use crate::leg::{Leg, is_pinhole};
 use crate::link::{Input, Link};
 use crate::options::{Dialect, Mode, Options};
 use crate::random::Random;
@@ -175,8 +175,20 @@ impl Driver {
         if !self.admits(datagram) {
             return;
         }
+        let octets = &datagram.octets;
+        let rings = self
+            .agent
+            .as_ref()
+            .is_some_and(|(agent, _)| agent.dialect.is_some());
         match &mut self.leg {
             Some(leg) => leg.handle_datagram(now, datagram, &mut self.book),
+            // What opens the peer's NAT overtakes its acceptance.
+            None if rings && classify(octets) == Kind::Keepalive => {
+                self.book.tally.keepalives += 1;
+            }
+            None if rings && is_pinhole(&self.options, octets) => {
+                self.book.tally.unknown_datagrams += 1;
+            }
             None => self.book.faults.add(format!(
                 "a datagram from {} before anything was agreed",
                 datagram.from

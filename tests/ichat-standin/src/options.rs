@@ -329,6 +329,13 @@ impl Options {
         }
     }
 
+    /// Others see us elsewhere. Who waits for the other's first packet there may wait for ever, so
+    /// we begin; only over IPv6 is an iChat known to wait (`docs/protocol/media.md` `[G]`).
+    pub(crate) fn go_behind_nat(&mut self) {
+        self.behind_nat = true;
+        self.media.wait_for_rtp = false;
+    }
+
     /// Where UDP is.
     pub(crate) fn local_address(&self) -> IpAddr {
         self.bind.unwrap_or(IpAddr::from([127, 0, 0, 1]))

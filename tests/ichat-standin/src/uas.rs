@@ -6,7 +6,7 @@ use crate::dialog::{Dialog, Event, Phase, Served, drop_one};
 use crate::ending::Ending;
 use crate::options::PeerKind;
 use crate::sdp::{self, Sdp};
-use crate::sip::{Message, Parsed, Party};
+use crate::sip::{Message, Parsed, Party, Start};
 use crate::sip_checks::{self, DialogIds};
 use crate::sockets::{Outbox, SocketId};
 use std::net::SocketAddr;
@@ -31,6 +31,16 @@ impl Dialog {
             true => &[],
             false => &self.allowed,
         }
+    }
+
+    /// What the request URI may name; behind a NAT we cannot know it.
+    fn known_as(&self, message: &Message) -> Vec<SocketAddr> {
+        let mut known = self.listed.clone();
+        if let (Start::Request { uri, .. }, true) = (&message.start, self.options.behind_nat) {
+            let place = uri.rsplit('@').next().unwrap_or_default();
+            known.extend(place.parse::<SocketAddr>());
+        }
+        known
     }
 
     /// Where SDP ought to point: a NAT may have changed what is seen.
@@ -150,7 +160,7 @@ impl Dialog {
         lint.extend(sip_checks::check_invite(
             &message,
             &self.names,
-            &self.listed,
+            &self.known_as(&message),
             from,
             self.sources(),
             self.peer_kind(),

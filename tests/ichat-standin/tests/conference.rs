@@ -299,3 +299,20 @@ fn flags_that_must_be_found_are_found() {
         callee.verdict();
     }
 }
+
+#[test]
+fn when_both_ring_each_other_with_invitations_there_is_one_call() {
+    let Some(server) = Prosody::start(&["anna", "zoe"]) else {
+        return;
+    };
+    let flags = "--dialect conference --duration 1.5";
+    let mut zoe = server.standin("call", "zoe", &format!("--peer anna@im.test {flags}"));
+    let arguments = format!("--peer zoe@im.test --no-wait-for-rtp {flags}");
+    let mut anna = server.standin("call", "anna", &arguments);
+    for standin in [&mut anna, &mut zoe] {
+        let verdict = standin.good_verdict();
+        assert_eq!(verdict["connected"], true, "{verdict:#}");
+        assert_eq!(verdict["path_kind"], "checked", "{verdict:#}");
+    }
+    assert_octets_agree(&anna, &zoe, 1);
+}

@@ -3,9 +3,7 @@
 use std::time::{Instant, SystemTime};
 
 use ichat_xmpp::client::Persistent;
-use ichat_xmpp::{
-    CallDialect, Dialect, FullJid, Jid, Mode, Offer, SessionConfig, Software, WallClock,
-};
+use ichat_xmpp::{CallDialect, FullJid, Jid, Mode, SessionConfig, Software, WallClock};
 
 use super::config::{LinkLocal, RunError, Signalling, Target, Task};
 use super::links::{Kind, LinkId};
@@ -20,6 +18,8 @@ impl Driver {
         task: &Task,
     ) -> Result<(), RunError> {
         let Signalling { server, link, lan } = signalling;
+        let reflectors = self.config.reflectors.clone();
+        let looked_up = tokio::spawn(async move { reflectors.resolve().await });
         let mut first = None;
         if let Some(config) = server {
             let server = Persistent::connect(*config).await?;
@@ -52,6 +52,10 @@ impl Driver {
             self.join_lan(config).await?;
         }
         self.drain();
+        self.servers = looked_up.await.unwrap_or_default();
+        for fault in std::mem::take(&mut self.servers.faults) {
+            self.warn(None, "unknown-host", fault);
+        }
         if let Task::Call(target) = task {
             self.place_call(target, first).await?;
         }
@@ -72,18 +76,18 @@ impl Driver {
         }
     }
 
-    /// Rings a peer over a stream.
+    /// Rings a peer over a stream, as soon as servers have said where they see us.
     pub(super) fn ring(&mut self, number: CallNumber, link: LinkId, peer: Jid, since: Instant) {
+        let now = Instant::now();
         self.refresh_addresses();
-        let addresses = self.connect_data();
-        let timeout = self.config.timeout;
-        if let Some(session) = self.links.session(link) {
-            let offer = Offer::of(Dialect::Legacy, addresses);
-            let dialect = CallDialect::Legacy;
-            let id = session.call(Instant::now(), peer, offer, dialect, None, timeout);
-            let leg = super::links::Leg { link, id };
-            self.stage = Stage::Calling { number, leg, since };
-        }
+        self.connect(now, self.config.dialect != CallDialect::Legacy);
+        self.stage = Stage::Gathering {
+            number,
+            link,
+            peer,
+            since,
+        };
+        self.advance(now);
     }
 
     pub(super) fn session_config(&mut self, jid: FullJid, mode: Mode) -> SessionConfig {
@@ -95,6 +99,7 @@ impl Driver {
         };
         SessionConfig {
             mode,
+            tokens: self.config.dialect.advertised().tokens(),
             accept: self.config.accept,
             subscribe: self.config.subscribe,
             ring_timeout: self.config.timeout,

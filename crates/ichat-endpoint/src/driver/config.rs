@@ -9,9 +9,10 @@ use ichat_audio::{AudioError, CodecName, SinkSpec, SourceSpec};
 use ichat_sip::Route;
 use ichat_xmpp::client::lan::{LanConfig, LanError};
 use ichat_xmpp::client::{ConnectConfig, ConnectError, Connection, GaveUp};
-use ichat_xmpp::{AcceptPolicy, BareJid, FullJid, Jid};
+use ichat_xmpp::{AcceptPolicy, BareJid, CallDialect, FullJid, Jid};
 use tokio::sync::mpsc;
 
+use super::reflectors::Reflectors;
 use crate::event::Reason;
 use crate::sockets::{BindError, PortChoice};
 
@@ -55,6 +56,10 @@ pub struct EndpointConfig {
     pub output: SinkSpec,
     /// A recording of both sides.
     pub record: Option<PathBuf>,
+    /// In which forms we ring, and which one we advertise.
+    pub dialect: CallDialect,
+    /// Servers that tell how others see us, or lend us an address.
+    pub reflectors: Reflectors,
     /// Codecs in the order of preference; empty: the best common one.
     pub codecs: Vec<CodecName>,
     /// Hang up after this long connected.
@@ -88,6 +93,8 @@ impl Default for EndpointConfig {
             looped: false,
             output: SinkSpec::Null,
             record: None,
+            dialect: CallDialect::Legacy,
+            reflectors: Reflectors::default(),
             codecs: Vec::new(),
             duration: None,
             timeout: Duration::from_secs(60),

@@ -29,7 +29,7 @@ impl Driver {
             Arrival::Ended(Ended::GaveUp(gave_up)) => {
                 if gave_up.is_conflict() {
                     let message = "another program took our place on the server (same resource)";
-                    self.warn(self.calling(), "conflict", message.into());
+                    self.warn(self.stage.number(), "conflict", message.into());
                 }
                 return self.handle_sign_out(link, RunError::SignedOut(gave_up));
             }
@@ -50,7 +50,7 @@ impl Driver {
     /// up goes on, since its packets do not go through the server, and one that rings does so for as
     /// long as it would have.
     fn handle_server_loss(&mut self, now: Instant, link: LinkId, error: &str, resumable: bool) {
-        let call = self.calling();
+        let call = self.stage.number();
         let goes_on = if call.is_some() {
             "; the call goes on"
         } else {
@@ -87,8 +87,8 @@ impl Driver {
         let lost = |leg: &Leg| leg.link == link;
         match &self.stage {
             // A neighbour that leaves while its call rings here has given up.
-            Stage::Asked { number, leg, .. } if lost(leg) => {
-                let number = *number;
+            Stage::Asked(asked) if lost(&asked.leg) => {
+                let number = asked.number;
                 self.end_ringing(number, Reason::Cancelled);
             }
             Stage::Calling { number, leg, .. } if lost(leg) => {
@@ -105,9 +105,11 @@ impl Driver {
                 self.warn(Some(number), "unreachable", error.to_owned());
                 self.end_ringing(number, Reason::Unreachable);
             }
-            Stage::Calling { .. }
-            | Stage::Asked { .. }
+            Stage::Gathering { .. }
+            | Stage::Calling { .. }
+            | Stage::Asked(_)
             | Stage::Glare { .. }
+            | Stage::Checking(_)
             | Stage::Talking { .. }
             | Stage::Idle => tracing::debug!(error, "a stream that no call needs has ended"),
         }
@@ -125,8 +127,8 @@ impl Driver {
                 self.warn(Some(number), error.code(), error.to_string());
                 self.end_ringing(number, Reason::Unreachable);
             }
-            Stage::Asked { number, leg, .. } if lost(leg) => {
-                let number = *number;
+            Stage::Asked(asked) if lost(&asked.leg) => {
+                let number = asked.number;
                 self.warn(Some(number), error.code(), error.to_string());
                 self.end_ringing(number, Reason::Failed);
             }
@@ -138,12 +140,14 @@ impl Driver {
                 self.warn(Some(number), error.code(), error.to_string());
                 self.end_ringing(number, Reason::Unreachable);
             }
-            Stage::Talking { .. }
+            Stage::Gathering { .. }
+            | Stage::Checking(_)
+            | Stage::Talking { .. }
             | Stage::Calling { .. }
-            | Stage::Asked { .. }
+            | Stage::Asked(_)
             | Stage::Glare { .. } => {
                 let message = format!("{error}; the call goes on");
-                self.warn(self.calling(), error.code(), message);
+                self.warn(self.stage.number(), error.code(), message);
             }
         }
         self.lost = Some(error);

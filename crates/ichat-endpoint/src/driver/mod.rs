@@ -8,6 +8,8 @@ mod audio;
 mod begin;
 mod commands;
 mod config;
+mod connection;
+mod counter;
 mod incoming;
 mod lan;
 mod links;
@@ -15,21 +17,21 @@ mod losses;
 mod outgoing;
 mod pace;
 mod progress;
+mod reflectors;
+mod stage;
 mod stream;
 mod survey;
 mod told;
 mod wire;
 
-use std::net::SocketAddr;
 use std::time::{Instant, SystemTime};
 
-use ichat_invitation::{IpPort, encode_hex};
 use ichat_sip::Route;
-use ichat_xmpp::Jid;
 use tokio::sync::mpsc;
 
 use crate::addresses::{LocalAddress, usable_addresses};
 use crate::call::{Call, CallConfig, Output};
+use crate::connectivity::{ConnectivityOutput, Received};
 use crate::event::{CallNumber, Command, Event, Service};
 use crate::pcap::PcapWriter;
 use crate::seed::Seed;
@@ -37,7 +39,10 @@ use crate::sockets::Sockets;
 
 use audio::Audio;
 use lan::Neighbours;
-use links::{Leg, LinkId, Links};
+use connection::Connection;
+use links::{LinkId, Links};
+use reflectors::Resolved;
+use stage::Stage;
 use stream::Arrival;
 
 pub use lan::lan_presence;
@@ -47,6 +52,7 @@ pub use config::{
     Allowed, AnswerMode, EndpointConfig, LinkLocal, Outcome, RunError, Signalling, Tap, Tapped,
     Target, Task,
 };
+pub use reflectors::{Credentials, Reflectors, RelayServer, ServerName};
 
 /// The largest datagram that is read whole.
 const DATAGRAM_OCTETS: usize = 65_535;
@@ -97,30 +103,6 @@ pub async fn run(
     result
 }
 
-/// What the driver is about.
-#[derive(Debug)]
-enum Stage {
-    /// Nothing.
-    Idle,
-    /// Our request rings.
-    Calling {
-        number: CallNumber,
-        leg: Leg,
-        since: Instant,
-    },
-    /// The peer called while ours rang; its call is about to take the place of ours.
-    Glare { number: CallNumber, link: LinkId },
-    /// Somebody's request rings here.
-    Asked {
-        number: CallNumber,
-        leg: Leg,
-        from: Jid,
-        listed: Vec<SocketAddr>,
-    },
-    /// A call from its INVITE on; with its leg when XMPP signalled it.
-    Talking { call: Box<Call>, leg: Option<Leg> },
-}
-
 struct Driver {
     config: EndpointConfig,
     events: mpsc::UnboundedSender<Event>,
@@ -131,6 +113,10 @@ struct Driver {
     /// The local network, when calls are taken there.
     neighbours: Option<Neighbours>,
     stage: Stage,
+    /// The ways to the peer of the call at hand.
+    connection: Option<Connection>,
+    /// Servers that know addresses of ours.
+    servers: Resolved,
     /// The call before, which may still have to answer repeated messages.
     previous: Option<Box<Call>>,
     audio: Option<Audio>,
@@ -184,6 +170,8 @@ impl Driver {
             links: Links::default(),
             neighbours: None,
             stage: Stage::Idle,
+            connection: None,
+            servers: Resolved::default(),
             previous: None,
             audio: None,
             takes: 0,
@@ -262,13 +250,31 @@ impl Driver {
 
     fn handle_datagram(&mut self, now: Instant, route: Route, octets: &[u8]) {
         self.note_datagram(false, route, octets);
-        match &mut self.stage {
-            Stage::Talking { call, .. } => call.handle_datagram(now, route, octets),
-            Stage::Idle | Stage::Calling { .. } | Stage::Glare { .. } | Stage::Asked { .. } => {
-                if ichat_rtp::classify(octets) == ichat_rtp::DatagramKind::Sip {
-                    self.handle_idle_sip(now, route, octets);
-                }
+        let received = match &mut self.connection {
+            Some(connection) => connection.ways.handle_datagram(now, route, octets),
+            None => Received::Call { validated: false },
+        };
+        match received {
+            Received::Taken => {}
+            Received::Call { validated } => self.deliver(now, route, octets, validated),
+            Received::Relayed {
+                route,
+                octets,
+                validated,
+            } => self.deliver(now, route, &octets, validated),
+        }
+    }
+
+    /// Hands over a datagram that is no server's and no check; `validated`: checks went through
+    /// both ways between these addresses.
+    fn deliver(&mut self, now: Instant, route: Route, octets: &[u8], validated: bool) {
+        if let Some(call) = self.stage.call_mut() {
+            if validated {
+                call.trust(route.remote);
             }
+            call.handle_datagram(now, route, octets);
+        } else if ichat_rtp::classify(octets) == ichat_rtp::DatagramKind::Sip {
+            self.handle_idle_sip(now, route, octets);
         }
     }
 
@@ -286,14 +292,24 @@ impl Driver {
             if let Some(Output::Transmit { route, octets }) =
                 self.previous.as_mut().and_then(|call| call.poll_output())
             {
-                self.transmit(route, &octets);
+                self.transmit(now, route, &octets);
                 continue;
             }
-            let Stage::Talking { call, .. } = &mut self.stage else {
+            let connection = self.connection.as_mut();
+            if let Some(output) = connection.and_then(|it| it.ways.poll_output()) {
+                match output {
+                    ConnectivityOutput::Transmit { route, octets } => {
+                        self.transmit(now, route, &octets);
+                    }
+                    ConnectivityOutput::Event(event) => self.handle_connectivity_event(now, event),
+                }
+                continue;
+            }
+            let Some(call) = self.stage.call_mut() else {
                 return;
             };
             match call.poll_output() {
-                Some(Output::Transmit { route, octets }) => self.transmit(route, &octets),
+                Some(Output::Transmit { route, octets }) => self.send(now, route, &octets),
                 Some(Output::Event(event)) => self.handle_call_event(now, event),
                 None => return,
             }
@@ -321,6 +337,7 @@ impl Driver {
             local_name,
             remote_name,
             user_agent: format!("{}/{}", self.config.software.0, self.config.software.1),
+            checked: false,
             codecs: self.config.codecs.clone(),
             duration: self.config.duration,
             // Fresh for each call: what a peer sees of one tells nothing of the next.
@@ -342,17 +359,6 @@ impl Driver {
         }
         tracing::info!("the addresses of this machine have changed");
         self.locals = self.sockets.follow(found);
-    }
-
-    /// The list of our addresses that goes into a request or an acceptance.
-    fn connect_data(&self) -> String {
-        let port = self.sockets.port();
-        let records: Vec<IpPort> = self
-            .locals
-            .iter()
-            .map(|local| IpPort::new(&local.interface, SocketAddr::new(local.address, port)))
-            .collect();
-        encode_hex(&records)
     }
 
     fn tell(&self, event: Event) {
