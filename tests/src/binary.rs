@@ -15,6 +15,12 @@ pub fn ichat_standin() -> PathBuf {
     named("ICHAT_STANDIN_BIN", "ichat-standin")
 }
 
+/// A program of this package, which is built with its tests.
+pub(crate) fn beside(name: &str) -> PathBuf {
+    let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    profile().join(name)
+}
+
 fn named(variable: &str, name: &str) -> PathBuf {
     match std::env::var_os(variable) {
         Some(path) => PathBuf::from(path),
@@ -26,17 +32,20 @@ fn named(variable: &str, name: &str) -> PathBuf {
 fn folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
-        let test = std::env::current_exe().expect("a running program has a path");
-        let folder = test
-            .parent()
-            .and_then(Path::parent)
-            .expect("a test program is in target/<profile>/deps")
-            .to_owned();
+        let folder = profile();
         if !is_up_to_date(&folder) {
             build(&folder);
         }
         folder
     })
+}
+
+fn profile() -> PathBuf {
+    let test = std::env::current_exe().expect("a running program has a path");
+    test.parent()
+        .and_then(Path::parent)
+        .expect("a test program is in target/<profile>/deps")
+        .to_owned()
 }
 
 fn is_up_to_date(folder: &Path) -> bool {

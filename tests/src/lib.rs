@@ -1,7 +1,7 @@
 //! Whole calls against real servers and real peers: the harness.
 //!
 //! The scenarios in `tests/` start the programs as a user does, as child processes: `ichat-call`,
-//! its counterpart `ichat-standin`, Prosody, baresip, SIPp, tshark. The harness starts them at
+//! its counterpart `ichat-standin`, Prosody, ejabberd, baresip, SIPp, tshark. The harness starts them at
 //! free ports of the loopback interface, knows that they are ready because they answer, waits for
 //! events instead of sleeping, stops what it started by its process id, and shows the whole
 //! transcript of every program of a scenario that fails.
@@ -19,21 +19,30 @@
 //! ```
 //!
 //! What a scenario needs and does not find is skipped with a line on standard error, and is a
-//! failure where the variable `CI` is set: see [`requires!`] and [`requires_network!`].
+//! failure where the variable `CI` is set: see [`requires!`], [`requires_network!`] and
+//! [`requires_internet!`].
 
+pub mod account;
 pub mod avahi;
 pub mod baresip;
 pub mod binary;
+pub mod contrib;
+pub mod coturn;
+pub mod ejabberd;
 pub mod finch;
 pub mod finished;
 pub mod ichat_call;
+pub mod internet;
+pub mod nat;
 pub mod netns;
+pub mod old_tls;
 pub mod pcap;
 pub mod ports;
 pub mod process;
 pub mod program;
 pub mod prosody;
 pub mod pulse;
+pub mod relay;
 pub mod scratch;
 pub mod server;
 pub mod sipp;

@@ -47,16 +47,18 @@ pub enum Family {
 #[derive(Debug)]
 pub struct Network {
     hosts: Vec<Host>,
-    guard: Child,
+    _guard: Guard,
 }
 
 /// One of them: a namespace with a loopback interface and `eth0`.
 #[derive(Clone, Debug)]
 pub struct Host {
     name: String,
+    ipv4: Option<Ipv4Addr>,
+    ipv6: Option<Ipv6Addr>,
+    /// The namespace of the switch, and its end of the cable.
     switch: String,
-    number: u16,
-    family: Family,
+    port: String,
 }
 
 impl Network {
@@ -74,16 +76,16 @@ impl Network {
     }
 
     fn build(count: u16, family: Family) -> Result<Self, String> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let turn = COUNT.fetch_add(1, Ordering::Relaxed);
-        let prefix = format!("ichat-{}-{turn}", std::process::id());
+        let prefix = prefix();
         let switch = format!("{prefix}-switch");
         let hosts: Vec<Host> = (1..=count)
-            .map(|number| Host {
-                name: format!("{prefix}-{number}"),
-                switch: switch.clone(),
-                number,
-                family,
+            .map(|number| {
+                let [_, low] = number.to_be_bytes();
+                let ipv4 = (family == Family::Both).then(|| Ipv4Addr::new(10, 77, 0, low));
+                let ipv6 = Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 0, number);
+                let name = format!("{prefix}-{number}");
+                let port = format!("port{number}");
+                Host::new(name, ipv4, Some(ipv6), (&switch, port))
             })
             .collect();
         let names: Vec<&str> = hosts
@@ -91,16 +93,9 @@ impl Network {
             .map(|host| host.name.as_str())
             .chain([switch.as_str()])
             .collect();
-        let guard = Command::new("sh")
-            .args(["-c", GUARD, "guard"])
-            .args(&names)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .map_err(|error| format!("sh: {error}"))?;
         // From here on it is removed, whatever fails.
         let network = Self {
-            guard,
+            _guard: Guard::new(&names)?,
             hosts: hosts.clone(),
         };
         for name in &names {
@@ -136,27 +131,90 @@ impl Network {
     }
 }
 
-impl Drop for Network {
-    fn drop(&mut self) {
-        drop(self.guard.stdin.take());
-        let _ = self.guard.wait();
+/// Namespaces that go with it, and what runs in them.
+#[derive(Debug)]
+pub(crate) struct Guard(Child);
+
+impl Guard {
+    /// They need not be there yet.
+    pub(crate) fn new(names: &[&str]) -> Result<Self, String> {
+        let child = Command::new("sh")
+            .args(["-c", GUARD, "guard"])
+            .args(names)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn();
+        child.map(Self).map_err(|error| format!("sh: {error}"))
     }
 }
 
+impl Drop for Guard {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}
+
+/// What the names of a network's namespaces begin with: no other network's do.
+pub(crate) fn prefix() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let turn = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("ichat-{}-{turn}", std::process::id())
+}
+
 impl Host {
+    /// One whose cable leads to this port of the switch in that namespace.
+    pub(crate) fn new(
+        name: String,
+        ipv4: Option<Ipv4Addr>,
+        ipv6: Option<Ipv6Addr>,
+        (switch, port): (&str, String),
+    ) -> Self {
+        let switch = switch.to_owned();
+        Self {
+            name,
+            ipv4,
+            ipv6,
+            switch,
+            port,
+        }
+    }
+
     /// Its IPv4 address.
     ///
     /// # Panics
     /// If it has none.
     pub fn ipv4(&self) -> IpAddr {
-        assert_eq!(self.family, Family::Both, "{self:?} has no IPv4 address");
-        let [_, number] = self.number.to_be_bytes();
-        Ipv4Addr::new(10, 77, 0, number).into()
+        match self.ipv4 {
+            Some(address) => address.into(),
+            None => panic!("{self:?} has no IPv4 address"),
+        }
     }
 
     /// Its IPv6 address that is not link-local.
+    ///
+    /// # Panics
+    /// If it has none.
     pub fn ipv6(&self) -> IpAddr {
-        Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 0, self.number).into()
+        match self.ipv6 {
+            Some(address) => address.into(),
+            None => panic!("{self:?} has no IPv6 address"),
+        }
+    }
+
+    /// Its namespace.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The namespace of its switch.
+    pub(crate) fn switch(&self) -> &str {
+        &self.switch
+    }
+
+    /// The switch's end of its cable.
+    pub(crate) fn port(&self) -> &str {
+        &self.port
     }
 
     /// A program that will run in it.
@@ -177,8 +235,7 @@ impl Host {
     /// If the system refuses it.
     pub fn unplug(&self) {
         // At the switch: the others keep their link.
-        let port = self.port();
-        ip_in(&self.switch, &["link", "set", &port, "down"])
+        ip_in(&self.switch, &["link", "set", &self.port, "down"])
             .unwrap_or_else(|problem| panic!("{problem}"));
     }
 
@@ -219,16 +276,12 @@ impl Host {
         ip_in(&self.name, words).unwrap_or_else(|problem| panic!("{problem}"));
     }
 
-    fn port(&self) -> String {
-        format!("port{}", self.number)
-    }
-
     fn configure(&self) -> Result<(), String> {
-        let (name, switch, port) = (self.name.as_str(), self.switch.as_str(), self.port());
+        let (name, switch, port) = (&*self.name, &*self.switch, &*self.port);
         let cable = ["link", "add", "eth0", "netns", name, "type", "veth"];
-        let peer = ["peer", "name", &port, "netns", switch];
+        let peer = ["peer", "name", port, "netns", switch];
         ip(&[&cable[..], &peer[..]].concat())?;
-        ip_in(switch, &["link", "set", &port, "master", "switch", "up"])?;
+        ip_in(switch, &["link", "set", port, "master", "switch", "up"])?;
         // Addresses at once, not after a second of duplicate detection.
         for key in ["accept_dad", "router_solicitations"] {
             let value = format!("net.ipv6.conf.eth0.{key}=0");
@@ -238,8 +291,8 @@ impl Host {
                 return Err(format!("sysctl {value}: {problem}"));
             }
         }
-        if self.family == Family::Both {
-            let address = format!("{}/24", self.ipv4());
+        if let Some(address) = self.ipv4 {
+            let address = format!("{address}/24");
             ip_in(name, &["addr", "add", &address, "dev", "eth0"])?;
         }
         let address = format!("{}/64", self.ipv6());

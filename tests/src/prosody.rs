@@ -1,12 +1,13 @@
 //! Prosody, the XMPP server: started, with accounts and rosters as a scenario wants them.
 
 use std::fmt::Write as _;
-use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::path::Path;
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::account::own_address;
+pub use crate::account::{Account, DOMAIN, MISNAMED, RELAYED, Security};
 use crate::netns::Host;
 use crate::ports::{self, LOOPBACK};
 use crate::scratch::Scratch;
@@ -14,9 +15,6 @@ use crate::seconds;
 use crate::server::Server;
 use crate::tls::Authority;
 use crate::xmpp;
-
-/// The domain of every server that the harness starts.
-pub const DOMAIN: &str = "im.test";
 
 /// A running server.
 #[derive(Debug)]
@@ -27,83 +25,97 @@ pub struct Prosody {
     host: Option<Host>,
 }
 
-/// How a server lets clients in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Security {
-    /// Without TLS; it is not even offered.
-    Plain,
-    /// STARTTLS, and nothing without it.
-    StartTls,
-    /// TLS from the first octet, on port 5223, where clients expect it.
-    DirectTls,
-}
-
-/// An account on a server.
-#[derive(Clone, Debug)]
-pub struct Account {
-    /// The bare JID.
-    pub jid: String,
-    /// Its password.
-    pub password: String,
-    /// Where the server listens.
-    pub server: SocketAddr,
-    /// How it lets clients in.
-    pub security: Security,
-}
-
-impl Account {
-    /// The part before the `@`.
-    pub fn user(&self) -> &str {
-        self.jid.split('@').next().unwrap_or_default()
-    }
-}
-
 impl Prosody {
     /// The server that all scenarios of a test program share, without TLS. It ends with the program.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Prosody> = OnceLock::new();
-        SHARED.get_or_init(|| Self::start(Security::Plain, None, None))
+        SHARED.get_or_init(Self::own)
+    }
+
+    /// The same with TLS: STARTTLS, and direct TLS.
+    pub fn shared_with_tls() -> &'static Self {
+        static SHARED: OnceLock<Prosody> = OnceLock::new();
+        SHARED.get_or_init(|| {
+            Self::configured(Security::StartTls, &|folder, address| {
+                with_certificate(folder, address, &Authority::within(folder).issue(DOMAIN))
+            })
+        })
     }
 
     /// A server of one's own, without TLS, to be ended in mid-scenario.
     pub fn own() -> Self {
-        Self::start(Security::Plain, None, None)
+        Self::start(Security::Plain, None, &without_tls)
     }
 
     /// A server of one's own on the loopback interface of this host of a network, without TLS.
     pub fn on(host: &Host) -> Self {
-        Self::start(Security::Plain, None, Some(host))
+        Self::start(Security::Plain, Some((host, LOOPBACK)), &without_tls)
     }
 
-    /// A server with a certificate for [`DOMAIN`] from this authority.
+    /// A server of one's own at the address of this host of a network, without TLS. At
+    /// [`RELAYED`] it tells whoever asks of this relay, with credentials that it makes out of the
+    /// secret that they share (XEP-0215).
+    pub fn in_public(host: &Host, relay: SocketAddr, secret: &str) -> Self {
+        let configure = |folder: &Path, address| {
+            let (ip, port) = (relay.ip(), relay.port());
+            without_tls(folder, address)
+                + &format!(
+                    r#"VirtualHost "{RELAYED}"
+modules_enabled = {{ "turn_external" }}
+turn_external_host = "{ip}"; turn_external_port = {port}; turn_external_secret = "{secret}"
+"#
+                )
+        };
+        Self::start(Security::Plain, Some((host, host.ipv4())), &configure)
+    }
+
+    /// A server with a certificate for [`DOMAIN`] from this authority: STARTTLS, and direct TLS.
+    /// Accounts sign in in this way.
     pub fn with_tls(security: Security, authority: &Authority) -> Self {
-        Self::start(security, Some(authority), None)
+        let certificate = authority.issue(DOMAIN);
+        Self::configured(security, &|folder, address| {
+            with_certificate(folder, address, &certificate)
+        })
     }
 
-    fn start(security: Security, authority: Option<&Authority>, host: Option<&Host>) -> Self {
+    /// A server with a configuration of one's own, made for its folder and its address. The log is
+    /// `prosody.log` in the folder, the data are in `data`. With TLS the ports are 5222 and 5223.
+    pub fn configured(security: Security, configure: &dyn Fn(&Path, SocketAddr) -> String) -> Self {
+        Self::start(security, None, configure)
+    }
+
+    fn start(
+        security: Security,
+        host: Option<(&Host, IpAddr)>,
+        configure: &dyn Fn(&Path, SocketAddr) -> String,
+    ) -> Self {
         let mut problem = String::new();
         for _ in 0..5 {
-            let address = match security {
-                Security::DirectTls => own_address(5223),
-                _ if host.is_some() => SocketAddr::new(LOOPBACK, 5222),
-                Security::Plain | Security::StartTls => {
-                    SocketAddr::new(LOOPBACK, ports::free_tcp())
+            let address = match (security, host) {
+                (Security::Plain, Some((_, ip))) => SocketAddr::new(ip, 5222),
+                (Security::Plain, None) => SocketAddr::new(LOOPBACK, ports::free_tcp()),
+                (Security::StartTls | Security::DirectTls, _) => {
+                    SocketAddr::new(own_address(&[5222, 5223]), security.port())
                 }
             };
             let scratch = Scratch::new("prosody");
-            let config = config(scratch.path(), address, security, authority);
+            for domain in [DOMAIN, MISNAMED, RELAYED] {
+                for kind in ["accounts", "roster"] {
+                    let folder = scratch.path().join(store(domain, kind));
+                    std::fs::create_dir_all(folder).expect("scratch");
+                }
+            }
+            let config = configure(scratch.path(), address);
             let config = scratch.write("prosody.cfg.lua", config);
-            std::fs::create_dir_all(scratch.join("data/im%2etest/accounts")).expect("scratch");
-            std::fs::create_dir_all(scratch.join("data/im%2etest/roster")).expect("scratch");
             let config = config.to_string_lossy().into_owned();
-            let mut command: Vec<&str> = host.iter().flat_map(|host| host.prefix()).collect();
+            let mut command: Vec<&str> = host.iter().flat_map(|(host, _)| host.prefix()).collect();
             command.extend(["prosody", "--config", &config, "-F"]);
             let server = Server::start(scratch, &command);
             let this = Self {
                 server,
                 address,
                 security,
-                host: host.cloned(),
+                host: host.map(|(host, _)| host.clone()),
             };
             // Another program may have taken the port in the meantime: then try again.
             match this.wait_ready(seconds(15)) {
@@ -119,11 +131,13 @@ impl Prosody {
             let there = host.listens(self.address.port(), limit);
             return there.then_some(()).ok_or_else(|| "nobody listens".into());
         }
+        let at = |security: Security| SocketAddr::new(self.address.ip(), security.port());
         let deadline = Instant::now() + limit;
         loop {
             let answer = match self.security {
-                Security::Plain | Security::StartTls => xmpp::answers(self.address),
-                Security::DirectTls => std::net::TcpStream::connect(self.address).map(drop),
+                Security::Plain => xmpp::answers(self.address),
+                Security::StartTls | Security::DirectTls => xmpp::answers(at(Security::StartTls))
+                    .and_then(|()| TcpStream::connect(at(Security::DirectTls)).map(drop)),
             };
             match answer {
                 Ok(()) => return Ok(()),
@@ -133,9 +147,33 @@ impl Prosody {
         }
     }
 
+    /// Ends it without warning; who is signed in notices only that the connection is gone.
+    pub fn kill(&mut self) {
+        self.server.kill();
+    }
+
+    /// Starts it again where it was, with the same accounts, after [`Self::kill`].
+    ///
+    /// # Panics
+    /// If it does not answer.
+    pub fn start_again(&mut self) {
+        self.server.start_again();
+        if let Err(problem) = self.wait_ready(seconds(15)) {
+            panic!(
+                "prosody does not start again: {problem}\n{}",
+                self.server.log()
+            );
+        }
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Who signed the certificate of [`Self::shared_with_tls`].
+    pub fn authority(&self) -> Authority {
+        Authority::within(self.folder())
     }
 
     /// Its folder.
@@ -148,28 +186,30 @@ impl Prosody {
         std::fs::read_to_string(self.server.folder().join("prosody.log")).unwrap_or_default()
     }
 
-    /// A new account; its name starts with `prefix` and is at most 10 characters long, since an
-    /// iChat refuses callers with longer ones.
+    /// A new account at [`DOMAIN`].
     pub fn account(&self, prefix: &str) -> Account {
-        static COUNT: AtomicU32 = AtomicU32::new(1);
-        let name = format!("{prefix}{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let password = format!("pass-of-{name}-xyzzy");
-        self.store(
-            "accounts",
-            &name,
-            &format!("return {{ [\"password\"] = \"{password}\"; }};\n"),
-        );
-        Account {
-            jid: format!("{name}@{DOMAIN}"),
-            password,
-            server: self.address,
-            security: self.security,
-        }
+        self.account_at(DOMAIN, prefix)
+    }
+
+    /// A new account at another domain of the server: [`MISNAMED`] or [`RELAYED`].
+    pub fn account_at(&self, domain: &str, prefix: &str) -> Account {
+        let account = Account::new(prefix, domain, self.address, self.security);
+        let text = format!("return {{ [\"password\"] = \"{}\"; }};\n", account.password);
+        self.store("accounts", &account, &text);
+        account
     }
 
     /// Two new accounts that see each other's presence: ours, and a Mac's.
     pub fn pair(&self) -> (Account, Account) {
-        let (ours, mac) = (self.account("amy"), self.account("mac"));
+        self.pair_at(DOMAIN)
+    }
+
+    /// The same at another domain of the server.
+    pub fn pair_at(&self, domain: &str) -> (Account, Account) {
+        let (ours, mac) = (
+            self.account_at(domain, "amy"),
+            self.account_at(domain, "mac"),
+        );
         self.befriend(&[&ours, &mac]);
         (ours, mac)
     }
@@ -197,71 +237,61 @@ impl Prosody {
             );
         }
         text.push_str("};\n");
-        self.store("roster", account.user(), &text);
+        self.store("roster", account, &text);
     }
 
-    fn store(&self, kind: &str, user: &str, text: &str) {
-        let path = self
-            .server
-            .folder()
-            .join(format!("data/im%2etest/{kind}/{user}.dat"));
+    fn store(&self, kind: &str, account: &Account, text: &str) {
+        let folder = self.folder().join(store(account.domain(), kind));
+        let path = folder.join(format!("{}.dat", account.user()));
         std::fs::write(path, text).expect("prosody's data folder can be written");
     }
 }
 
-/// An address of the loopback network on which this port is free: ours alone.
-fn own_address(port: u16) -> SocketAddr {
-    let id = std::process::id();
-    for turn in 1..250u8 {
-        let [_, _, high, low] = id.to_be_bytes();
-        let address = SocketAddr::new(IpAddr::from([127, high | 1, low, turn]), port);
-        if TcpListener::bind(address).is_ok() {
-            return address;
-        }
-    }
-    panic!("port {port} is taken on every loopback address");
+/// Where Prosody keeps such data, in its folder.
+fn store(domain: &str, kind: &str) -> String {
+    format!("data/{}/{kind}", domain.replace('.', "%2e"))
 }
 
-fn config(
+fn without_tls(folder: &Path, address: SocketAddr) -> String {
+    let port = address.port();
+    common(folder, address.ip())
+        + &format!(
+            r#"c2s_ports = {{ {port} }}; c2s_direct_tls_ports = {{}}
+modules_disabled = {{ "s2s", "tls" }}
+c2s_require_encryption = false; allow_unencrypted_plain_auth = true
+VirtualHost "{DOMAIN}"
+"#
+        )
+}
+
+fn with_certificate(
     folder: &Path,
     address: SocketAddr,
-    security: Security,
-    authority: Option<&Authority>,
+    (key, certificate): &(PathBuf, PathBuf),
 ) -> String {
-    let folder = folder.display();
-    let (ip, port) = (address.ip(), address.port());
-    let (starttls, direct) = match security {
-        Security::Plain => ("\"tls\"", String::new()),
-        Security::StartTls => ("", String::new()),
-        Security::DirectTls => ("", port.to_string()),
-    };
-    let plain = if security == Security::DirectTls {
-        String::new()
-    } else {
-        port.to_string()
-    };
-    let requires = security != Security::Plain;
-    let certificate = authority.map_or(String::new(), |authority| {
-        let (key, certificate) = authority.issue(DOMAIN);
-        format!(
-            "ssl = {{ key = \"{}\"; certificate = \"{}\" }}",
-            key.display(),
-            certificate.display()
+    let (key, certificate) = (key.display(), certificate.display());
+    common(folder, address.ip())
+        + &format!(
+            r#"c2s_ports = {{ 5222 }}; c2s_direct_tls_ports = {{ 5223 }}
+modules_disabled = {{ "s2s" }}
+ssl = {{ key = "{key}"; certificate = "{certificate}" }}
+c2s_require_encryption = true; allow_unencrypted_plain_auth = false
+VirtualHost "{DOMAIN}"
+VirtualHost "{MISNAMED}"
+"#
         )
-    });
+}
+
+fn common(folder: &Path, ip: IpAddr) -> String {
+    let folder = folder.display();
     format!(
         r#"pidfile = "{folder}/prosody.pid"; data_path = "{folder}/data"; run_as_root = true
 interfaces = {{ "{ip}" }}; local_interfaces = {{ "{ip}" }}
-c2s_ports = {{ {plain} }}; c2s_direct_tls_ports = {{ {direct} }}; legacy_ssl_ports = {{}}
-s2s_ports = {{}}; s2s_direct_tls_ports = {{}}; component_ports = {{}}; http_ports = {{}}; https_ports = {{}}
-modules_enabled = {{ "roster", "saslauth", "tls", "disco", "ping", "register", "private", "vcard4", "pep", "time", "version", "carbons", "offline" }}
-modules_disabled = {{ "s2s", {starttls} }}
-{certificate}
-allow_registration = true; c2s_require_encryption = {requires}; authentication = "internal_plain"
-allow_unencrypted_plain_auth = {plain_allowed}
+s2s_ports = {{}}; s2s_direct_tls_ports = {{}}; legacy_ssl_ports = {{}}
+component_ports = {{}}; http_ports = {{}}; https_ports = {{}}
+modules_enabled = {{ "roster", "saslauth", "tls", "disco", "ping", "register", "private", "vcard4", "pep", "time", "version", "carbons", "offline", "smacks" }}
+allow_registration = true; authentication = "internal_plain"
 log = {{ info = "{folder}/prosody.log" }}
-VirtualHost "{DOMAIN}"
-"#,
-        plain_allowed = !requires,
+"#
     )
 }

@@ -1,5 +1,6 @@
 //! A server or peer that someone else wrote, as a child process that never outlives us.
 
+use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -7,17 +8,17 @@ use crate::scratch::Scratch;
 
 /// Waits for the end of standard input, however it comes, then ends what it started and removes
 /// the folder: so nothing is left even when the test program is killed, and a server may live in
-/// a `static`, which is never dropped.
+/// a `static`, which is never dropped. A line on standard input names another signal.
 const GUARD: &str = r#"
-folder=$1; shift
+folder=$1; signal=$2; shift 2
 trap '' INT
-"$@" </dev/null >"$folder/server.log" 2>&1 &
+"$@" </dev/null >>"$folder/server.log" 2>&1 &
 pid=$!
-cat >/dev/null
-kill "$pid" 2>/dev/null
+if read -r other; then signal=$other; fi
+kill -s "$signal" "$pid" 2>/dev/null
 tries=0
 while kill -0 "$pid" 2>/dev/null && [ "$tries" -lt 30 ]; do sleep 0.1; tries=$((tries + 1)); done
-kill -9 "$pid" 2>/dev/null
+kill -s KILL "$pid" 2>/dev/null
 wait "$pid" 2>/dev/null
 [ -e "$folder/keep" ] || rm -rf "$folder"
 "#;
@@ -26,20 +27,42 @@ wait "$pid" 2>/dev/null
 #[derive(Debug)]
 pub struct Server {
     guard: Child,
+    signal: &'static str,
+    words: Vec<String>,
     scratch: Scratch,
 }
 
 impl Server {
     /// Starts it; what it prints goes to `server.log` in the folder.
     pub fn start(scratch: Scratch, command: &[&str]) -> Self {
-        let guard = Command::new("sh")
-            .args(["-c", GUARD, "guard"])
-            .arg(scratch.path())
-            .args(command)
-            .stdin(Stdio::piped())
-            .spawn()
-            .expect("sh runs");
-        Self { guard, scratch }
+        Self::start_ended_by("TERM", scratch, command)
+    }
+
+    /// The same for a program that ends on another signal than SIGTERM.
+    pub fn start_ended_by(signal: &'static str, scratch: Scratch, command: &[&str]) -> Self {
+        let words: Vec<String> = command.iter().map(|&word| word.to_owned()).collect();
+        let guard = guard(&scratch, signal, &words);
+        Self {
+            guard,
+            signal,
+            words,
+            scratch,
+        }
+    }
+
+    /// Ends it without warning. Its folder stays.
+    pub fn kill(&mut self) {
+        self.scratch.write("keep", "");
+        if let Some(mut input) = self.guard.stdin.take() {
+            let _ = input.write_all(b"KILL\n");
+        }
+        let _ = self.guard.wait();
+        let _ = std::fs::remove_file(self.scratch.join("keep"));
+    }
+
+    /// Starts it in the same folder, after [`Self::kill`].
+    pub fn start_again(&mut self) {
+        self.guard = guard(&self.scratch, self.signal, &self.words);
     }
 
     /// Its folder.
@@ -53,6 +76,17 @@ impl Server {
             .map(|octets| String::from_utf8_lossy(&octets).into_owned())
             .unwrap_or_default()
     }
+}
+
+fn guard(scratch: &Scratch, signal: &str, words: &[String]) -> Child {
+    Command::new("sh")
+        .args(["-c", GUARD, "guard"])
+        .arg(scratch.path())
+        .arg(signal)
+        .args(words)
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("sh runs")
 }
 
 impl Drop for Server {

@@ -102,6 +102,50 @@ impl Invocation {
         self
     }
 
+    /// Shows all tokens and rings with an invitation. It answers in kind whatever it shows.
+    #[must_use]
+    pub fn conference(self) -> Self {
+        self.set("--dialect", "conference")
+    }
+
+    /// Shows no token of the conference dialect, and answers legacy requests with an error of the
+    /// form.
+    #[must_use]
+    pub fn refuses_legacy(self) -> Self {
+        self.set("--refuse-form", "legacy")
+    }
+
+    /// After so long without a path the listed addresses will do, for either side's INVITE.
+    #[must_use]
+    pub fn direct(self, after: Duration) -> Self {
+        self.flag(&format!("--direct={}", after.as_secs_f64()))
+    }
+
+    /// Loses so many of its own and of the peer's checks and answers, by this seed.
+    #[must_use]
+    pub fn loses_checks(self, percent: u8, seed: u64) -> Self {
+        self.set("--drop-percent", percent.to_string())
+            .set("--seed", seed.to_string())
+    }
+
+    /// Behind a NAT, asks this reflector.
+    #[must_use]
+    pub fn reflected_by(self, server: SocketAddr) -> Self {
+        self.set("--snatmap", server.to_string())
+    }
+
+    /// Behind a NAT, knows no reflector.
+    #[must_use]
+    pub fn behind_nat(self) -> Self {
+        self.flag("--behind-nat")
+    }
+
+    /// The peer is behind a NAT that may show it at other addresses than it lists.
+    #[must_use]
+    pub fn trusts_any_source(self) -> Self {
+        self.flag("--any-source")
+    }
+
     /// Runs there.
     #[must_use]
     pub fn on(mut self, host: &Host) -> Self {
@@ -250,6 +294,52 @@ impl Verdict {
     pub fn assert_ended(&self, reason: &str) -> &Self {
         assert_eq!(self.last["ended"], reason, "{}", self.transcript);
         self
+    }
+
+    /// Its call was in this dialect.
+    pub fn assert_dialect(&self, dialect: &str) -> &Self {
+        assert_eq!(self.last["dialect"], dialect, "{}", self.transcript);
+        self
+    }
+
+    /// Its call went a way that checks had proven in both directions: ours answered by it, its
+    /// own by us.
+    pub fn assert_checked_path(&self) -> &Self {
+        assert_eq!(self.last["path_kind"], "checked", "{}", self.transcript);
+        for key in ["checks_succeeded", "checks_answered"] {
+            assert!(self.count(key) > 0, "{key}\n{}", self.transcript);
+        }
+        self
+    }
+
+    /// Its call went to a listed address that no check had proven, or that needs none.
+    pub fn assert_direct_path(&self) -> &Self {
+        assert_eq!(self.last["path_kind"], "direct", "{}", self.transcript);
+        self
+    }
+
+    /// Our address on the way that the call took.
+    ///
+    /// # Panics
+    /// If there was no call.
+    pub fn path(&self) -> SocketAddr {
+        let path = self.last["path"]
+            .as_str()
+            .and_then(|path| path.parse().ok());
+        path.unwrap_or_else(|| panic!("no path\n{}", self.transcript))
+    }
+
+    /// Our candidates as it read them: `address`, `base`, `kind`, `priority`, `id`, `tampered`,
+    /// `processor`.
+    pub fn candidates(&self) -> &[Value] {
+        self.last["candidates"]
+            .as_array()
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// What the reflector told it.
+    pub fn mapped(&self) -> Option<SocketAddr> {
+        self.last["mapped"].as_str()?.parse().ok()
     }
 
     /// It heard us without a gap, from one SSRC, in step.

@@ -3,6 +3,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::SOON;
@@ -60,6 +61,27 @@ impl Client {
         let bound = this.wait("the bound resource", |stanza| has(stanza, "id", "bind"));
         assert!(has(&bound, "type", "result"), "{bound}");
         this
+    }
+
+    /// Signs in as a component, which speaks for everybody at its domain (XEP-0114). Each of its
+    /// stanzas says from whom it is.
+    ///
+    /// # Panics
+    /// If the server refuses.
+    pub fn gateway(address: SocketAddr, domain: &str, secret: &str) -> Self {
+        let mut stream = Stream::open(address).expect("the server takes a connection");
+        let head = stream.head_as("jabber:component:accept", domain);
+        let head = head.expect("the server takes a stream");
+        let id = attribute(&head, "id").expect("its stream has an id");
+        let proof = sha1(&format!("{id}{secret}"));
+        stream.write(&format!("<handshake>{proof}</handshake>"));
+        let answer = stream.element().expect("the server answers a proof");
+        assert!(answer.starts_with("<handshake"), "{domain}: {answer}");
+        Self {
+            stream,
+            jid: domain.to_owned(),
+            seen: vec![],
+        }
     }
 
     /// Signs in and shows as an iChat that can take a call.
@@ -156,18 +178,22 @@ impl Stream {
             .expect("the server takes our text");
     }
 
-    /// Opens a stream and swallows the head of the server's.
-    fn head(&mut self) -> io::Result<()> {
+    /// Opens a stream and gives the head of the server's.
+    fn head(&mut self) -> io::Result<String> {
+        self.head_as("jabber:client", DOMAIN)
+    }
+
+    fn head_as(&mut self, namespace: &str, to: &str) -> io::Result<String> {
         self.buffer.clear();
         let head = format!(
-            "<?xml version='1.0'?><stream:stream to='{DOMAIN}' version='1.0' \
-             xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>"
+            "<?xml version='1.0'?><stream:stream to='{to}' version='1.0' \
+             xmlns='{namespace}' xmlns:stream='http://etherx.jabber.org/streams'>"
         );
         self.socket.write_all(head.as_bytes())?;
         self.read_until(|text| head_end(text).is_some(), SOON)?;
-        let end = head_end(&String::from_utf8_lossy(&self.buffer)).unwrap_or(0);
-        self.buffer.drain(..end);
-        Ok(())
+        let (start, end) = head_end(&String::from_utf8_lossy(&self.buffer)).unwrap_or((0, 0));
+        let head = self.buffer.drain(..end).skip(start).collect();
+        Ok(String::from_utf8(head).unwrap_or_default())
     }
 
     fn element(&mut self) -> io::Result<String> {
@@ -203,9 +229,10 @@ impl Stream {
     }
 }
 
-fn head_end(text: &str) -> Option<usize> {
+/// Where the head of a stream begins and ends, once it is whole.
+fn head_end(text: &str) -> Option<(usize, usize)> {
     let start = text.find("<stream:stream")?;
-    Some(start + text.get(start..)?.find('>')? + 1)
+    Some((start, start + text.get(start..)?.find('>')? + 1))
 }
 
 /// Where the first element of a text ends, if it does. No comments, no CDATA: servers send none.
@@ -256,6 +283,25 @@ pub fn base64(octets: &[u8]) -> String {
             })
         })
         .collect()
+}
+
+/// SHA-1 in hex, of the program of that name.
+fn sha1(text: &str) -> String {
+    let mut child = Command::new("sha1sum")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("requires!(\"sha1sum\") comes first");
+    let mut input = child.stdin.take().expect("a pipe");
+    input.write_all(text.as_bytes()).expect("sha1sum reads");
+    drop(input);
+    let output = child.wait_with_output().expect("sha1sum ends");
+    let output = String::from_utf8_lossy(&output.stdout).into_owned();
+    output
+        .split_whitespace()
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 #[cfg(test)]

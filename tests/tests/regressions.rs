@@ -127,7 +127,7 @@ fn interrupted_in_its_second_call_our_callee_hangs_up_and_goes() {
 }
 
 #[test]
-fn a_server_that_dies_during_a_call_to_us_is_told_after_the_call_and_ends_the_program() {
+fn a_server_that_dies_during_a_call_to_us_is_told_once_and_neither_call_nor_program_ends() {
     requires!("prosody");
     let server = Prosody::own();
     let (ours, mac) = server.pair();
@@ -138,13 +138,60 @@ fn a_server_that_dies_during_a_call_to_us_is_told_after_the_call_and_ends_the_pr
         .spawn();
     we.wait_for("stats", SOON);
     drop(server);
+    let warning = we.wait_for_code("stream-lost", SOON);
+    assert_eq!(
+        (&warning["event"], &warning["call"]),
+        (&"warning".into(), &1.into())
+    );
+    we.wait_for("ended", SOON);
+    // Whoever waits for a server is idle, and goes when it is told to.
+    we.process().interrupt();
+    let we = we.finish(seconds(5));
+    we.assert_reason("remote-hangup").assert_nothing_lost();
+    assert!(we.ended()["duration_s"].as_f64() > Some(2.5));
+    we.assert_no_error();
+    assert_eq!(we.all("warning").len(), 1, "{}", we.transcript);
+    assert_eq!(we.all("online").len(), 1, "{}", we.transcript);
+    peer.verdict(VERDICT)
+        .assert_heard_all()
+        .assert_ended("hangup");
+}
+
+#[test]
+fn who_takes_our_place_on_the_server_during_a_call_leaves_us_the_call_and_no_more() {
+    requires!("prosody");
+    let (ours, mac) = Prosody::shared().pair();
+    let we = ichat_call::answer()
+        .account(&ours)
+        .flag("--auto")
+        .set("--resource", "desk")
+        .spawn();
+    we.wait_for("online", SOON);
+    let peer = standin::call(&mac, &ours.jid)
+        .set("--duration", "2")
+        .spawn();
+    we.wait_for("connected", SOON);
+    let _other = Client::sign_in(&ours, "desk");
+    we.wait_for_code("conflict", SOON);
     let we = we.finish(seconds(20));
     assert_eq!(we.ended()["reason"], "remote-hangup", "{}", we.transcript);
-    assert!(we.ended()["duration_s"].as_f64() > Some(2.5));
+    assert!(we.ended()["duration_s"].as_f64() > Some(1.5));
     we.assert_nothing_lost().assert_status(1);
+    let codes: Vec<&str> = we
+        .all("warning")
+        .iter()
+        .map(|event| text(event, "code"))
+        .collect();
+    assert_eq!(
+        codes,
+        ["conflict", "server-unreachable"],
+        "{}",
+        we.transcript
+    );
     let last = we.events.last().expect("events");
     assert_eq!(last["event"], "error", "{}", we.transcript);
     assert_eq!(last["code"], "server-unreachable", "{}", we.transcript);
+    assert_eq!(we.all("online").len(), 1, "{}", we.transcript);
     peer.verdict(VERDICT).assert_heard_all();
 }
 

@@ -1,13 +1,12 @@
-//! Signing in: who is trusted, and what is said when it does not work.
+//! Signing in: what is given where, and what is said when it does not work. What depends on the
+//! server is in `servers`.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::path::Path;
 
 use scenarios::ichat_call::{self, Finished, Invocation, text};
 use scenarios::ports::{LOOPBACK, free_tcp};
 use scenarios::prosody::{Account, Prosody, Security};
-use scenarios::tls::Authority;
 use scenarios::{SOON, requires, seconds};
 
 /// Starts `answer`, waits until it is online, and interrupts it.
@@ -54,28 +53,6 @@ fn our_resource_is_random_and_says_what_we_are() {
         text(named.last("online"), "jid"),
         format!("{}/desk", account.jid)
     );
-}
-
-#[test]
-fn a_wrong_password_is_told_and_tried_once() {
-    requires!("prosody");
-    let (ours, mac) = Prosody::shared().pair();
-    let wrong = || {
-        ichat_call::answer()
-            .account(&ours)
-            .password("no-such-secret")
-    };
-    does_not_sign_in(wrong(), "auth-failed");
-    let call = ichat_call::call(&mac.jid)
-        .account(&ours)
-        .password("no-such-secret")
-        .spawn();
-    call.finish(seconds(20)).assert_no_sign_in("auth-failed");
-    let unknown = Account {
-        jid: "nobody@im.test".to_owned(),
-        ..ours
-    };
-    does_not_sign_in(ichat_call::answer().account(&unknown), "auth-failed");
 }
 
 #[test]
@@ -202,64 +179,6 @@ fn a_server_that_says_nothing_or_goodbye_or_nonsense_is_unreachable() {
 }
 
 #[test]
-fn a_certificate_is_trusted_by_its_authority_or_its_key_and_by_nothing_else() {
-    requires!("prosody", "openssl");
-    for security in [Security::StartTls, Security::DirectTls] {
-        let (authority, stranger) = (Authority::new(), Authority::new());
-        let server = Prosody::with_tls(security, &authority);
-        let account = server.account("amy");
-        let we = || ichat_call::answer().account(&account);
-        let trusting = |ca: &Path| we().set("--ca", ca);
-        signs_in(trusting(&authority.certificate()));
-        does_not_sign_in(trusting(&stranger.certificate()), "tls-failed");
-        // The system's roots do not know it.
-        does_not_sign_in(we(), "tls-failed");
-        let pin = authority.pin();
-        signs_in(we().set("--pin", &pin));
-        let (_, _) = stranger.issue("im.test");
-        does_not_sign_in(we().set("--pin", stranger.pin()), "tls-failed");
-        let wrong = trusting(&authority.certificate()).password("no-such-secret");
-        does_not_sign_in(wrong, "auth-failed");
-    }
-}
-
-#[test]
-fn a_certificate_for_another_domain_is_not_trusted() {
-    requires!("prosody", "openssl");
-    let authority = Authority::new();
-    let server = Prosody::with_tls(Security::StartTls, &authority);
-    let mut account = server.account("amy");
-    account.jid = account.jid.replace("im.test", "other.test");
-    let we = ichat_call::answer()
-        .account(&account)
-        .set("--ca", authority.certificate());
-    let we = we.flag("--auto").spawn().finish(seconds(60));
-    we.assert_no("online").assert_no("ended").assert_status(1);
-}
-
-#[test]
-fn a_call_through_a_server_with_tls_works() {
-    requires!("prosody", "openssl");
-    let authority = Authority::new();
-    let server = Prosody::with_tls(Security::StartTls, &authority);
-    let (amy, ben) = server.pair();
-    let callee = ichat_call::answer()
-        .account(&ben)
-        .set("--ca", authority.certificate());
-    let callee = callee.flag("--auto").flag("--once").spawn();
-    callee.wait_for("online", SOON);
-    let caller = ichat_call::call(&ben.jid)
-        .account(&amy)
-        .set("--ca", authority.certificate());
-    let caller = caller.set("--duration", "1").spawn().finish(seconds(20));
-    caller.assert_reason("hangup").assert_nothing_lost();
-    callee
-        .finish(SOON)
-        .assert_reason("remote-hangup")
-        .assert_nothing_lost();
-}
-
-#[test]
 fn without_tls_nothing_is_sent_to_a_server_unless_we_are_told() {
     requires!("prosody");
     let account = Prosody::shared().account("amy");
@@ -274,20 +193,4 @@ fn without_tls_nothing_is_sent_to_a_server_unless_we_are_told() {
         .finish(SOON)
         .assert_status(2)
         .assert_no("online");
-}
-
-#[test]
-fn a_server_that_wants_tls_is_not_given_a_password_without() {
-    requires!("prosody", "openssl");
-    let authority = Authority::new();
-    let server = Prosody::with_tls(Security::StartTls, &authority);
-    let account = server.account("amy");
-    let we = ichat_call::answer()
-        .account(&account)
-        .set("--tls", "off")
-        .flag("--auto")
-        .spawn();
-    let we = we.finish(seconds(60));
-    we.assert_no("online").assert_no("ended").assert_status(1);
-    assert_eq!(we.all("error").len(), 1, "{}", we.transcript);
 }

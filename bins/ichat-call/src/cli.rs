@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use ichat_audio::{SinkSpec, SourceSpec};
+use ichat_xmpp::CallDialect;
 
 /// Audio calls between Apple's iChat and today's machines.
 ///
@@ -49,7 +50,7 @@ pub(crate) enum Command {
     Devices(DevicesArgs),
     /// A whole call on this machine: no account, no server, no sound card
     Demo(DemoArgs),
-    /// Check configuration, sign-in, network and audio, and say what to do (not built yet)
+    /// Check configuration, sign-in, network and audio, and say what to do
     Doctor(DoctorArgs),
 }
 
@@ -107,6 +108,25 @@ pub(crate) struct ContactsArgs {
 pub(crate) struct DoctorArgs {
     #[command(flatten)]
     pub(crate) account: AccountArgs,
+    /// Local address for media, may be given again [default: all usable ones]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) bind: Vec<IpAddr>,
+    /// UDP port; 0 = any [default: 16402, then lower to 16393, then any]
+    #[arg(long, value_name = "N")]
+    pub(crate) port: Option<u16>,
+    /// SNATMAP server to ask, may be given again
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub(crate) snatmap: Vec<String>,
+    /// STUN server to ask, may be given again: two servers tell more of a NAT than one
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub(crate) stun: Vec<String>,
+    /// TURN relay to ask, may be given again: turn:USER@HOST[:PORT]; turn:HOST[:PORT] with the user
+    /// that our XMPP server says. Those that the server offers are asked in any case
+    #[arg(long, value_name = "URI")]
+    pub(crate) turn: Vec<String>,
+    /// File with the user's password at the relay in its first line (also ICHAT_CALL_TURN_PASSWORD)
+    #[arg(long, value_name = "FILE", requires = "turn")]
+    pub(crate) turn_password_file: Option<PathBuf>,
     /// JSON on standard output
     #[arg(long)]
     pub(crate) json: bool,
@@ -227,7 +247,9 @@ pub(crate) struct AccountArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Call")]
 pub(crate) struct TalkArgs {
-    /// In which form to ring (only legacy is built)
+    /// In which form to ring, and be rung: legacy, which real Macs are known to take; conference,
+    /// with connectivity checks; auto: legacy, and conference where that form is refused. Whatever
+    /// comes is answered in kind
     #[arg(long, value_enum, default_value_t = DialectChoice::Legacy)]
     pub(crate) dialect: DialectChoice,
     /// Local address for media, may be given again [default: all usable ones]
@@ -236,15 +258,19 @@ pub(crate) struct TalkArgs {
     /// UDP port; 0 = any [default: 16402, then lower to 16393, then any]
     #[arg(long, value_name = "N")]
     pub(crate) port: Option<u16>,
-    /// SNATMAP server that tells our mapped address (not built yet)
+    /// SNATMAP server that tells our mapped address
     #[arg(long, value_name = "HOST[:PORT]")]
     pub(crate) snatmap: Option<String>,
-    /// STUN server that tells our mapped address (not built yet)
+    /// STUN server that tells our mapped address
     #[arg(long, value_name = "HOST[:PORT]")]
     pub(crate) stun: Option<String>,
-    /// Relay (not built yet)
+    /// TURN relay for calls in the conference dialect that find no direct way: turn:USER@HOST[:PORT];
+    /// turn:HOST[:PORT] with the user that our XMPP server says; `server` for what it offers
     #[arg(long, value_name = "URI")]
     pub(crate) turn: Option<String>,
+    /// File with the user's password at the relay in its first line (also ICHAT_CALL_TURN_PASSWORD)
+    #[arg(long, value_name = "FILE", requires = "turn")]
+    pub(crate) turn_password_file: Option<PathBuf>,
     /// Prefer this codec, may be given again: pcmu, pcma (gsm, aac-eld, aac-ld and opus are not
     /// built yet)
     #[arg(long, value_name = "NAME")]
@@ -306,6 +332,16 @@ pub(crate) enum DialectChoice {
     Legacy,
     Conference,
     Auto,
+}
+
+impl From<DialectChoice> for CallDialect {
+    fn from(choice: DialectChoice) -> Self {
+        match choice {
+            DialectChoice::Legacy => Self::Legacy,
+            DialectChoice::Conference => Self::Conference,
+            DialectChoice::Auto => Self::Auto,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

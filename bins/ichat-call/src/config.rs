@@ -9,6 +9,10 @@ use clap::{ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches};
 use crate::cli::Cli;
 use crate::failure::Failure;
 
+mod examine;
+
+pub(crate) use examine::{Examined, examine};
+
 /// Reads the command line, and the configuration file behind it.
 ///
 /// # Errors
@@ -18,6 +22,20 @@ pub(crate) fn read(args: Vec<OsString>) -> Result<Result<Cli, clap::Error>, Fail
         Ok(matches) => matches,
         Err(error) => return Ok(Err(error)),
     };
+    match behind(args, &matches) {
+        // It tells itself what is wrong with the file, and looks at the rest without it.
+        Err(_) | Ok(Err(_)) if matches.subcommand_name() == Some("doctor") => {
+            Ok(Cli::from_arg_matches(&matches))
+        }
+        read => read,
+    }
+}
+
+/// The command line with the file behind it.
+fn behind(
+    args: Vec<OsString>,
+    matches: &ArgMatches,
+) -> Result<Result<Cli, clap::Error>, Failure> {
     let named = matches.get_one::<PathBuf>("config").cloned();
     let (path, text) = match &named {
         Some(path) => {
@@ -31,20 +49,25 @@ pub(crate) fn read(args: Vec<OsString>) -> Result<Result<Cli, clap::Error>, Fail
         }
         None => match default_file() {
             Some(found) => found,
-            None => return Ok(Cli::from_arg_matches(&matches)),
+            None => return Ok(Cli::from_arg_matches(matches)),
         },
     };
-    let args = with_file(args, &matches, &path, &text)?;
+    let args = with_file(args, matches, &path, &text)?;
     Ok(Cli::command()
         .try_get_matches_from(args)
         .and_then(|m| Cli::from_arg_matches(&m)))
 }
 
 fn default_file() -> Option<(PathBuf, String)> {
-    let folders = directories::ProjectDirs::from("", "", "ichat-call")?;
-    let path = folders.config_dir().join("config.toml");
+    let path = default_path()?;
     let text = std::fs::read_to_string(&path).ok()?;
     Some((path, text))
+}
+
+/// Where the file is looked for that nobody names.
+fn default_path() -> Option<PathBuf> {
+    let folders = directories::ProjectDirs::from("", "", "ichat-call")?;
+    Some(folders.config_dir().join("config.toml"))
 }
 
 /// The arguments, with those of the file behind the subcommand.

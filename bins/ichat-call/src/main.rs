@@ -6,10 +6,13 @@ mod config;
 mod contacts;
 mod demo;
 mod devices;
+mod doctor;
 mod failure;
 mod inspect;
 mod keys;
 mod output;
+mod reflectors;
+mod servers;
 mod session;
 mod settings;
 
@@ -75,7 +78,7 @@ async fn dispatch(cli: Cli, printer: &mut Printer) -> Result<u8, Failure> {
         Command::Contacts(args) => contacts::contacts(args, printer).await,
         Command::Compose(args) => compose::compose(&args, printer),
         Command::Snatmap(_) => Err(Failure::not_yet("snatmap")),
-        Command::Doctor(_) => Err(Failure::not_yet("doctor")),
+        Command::Doctor(args) => doctor::doctor(args, cli.config.as_deref(), printer).await,
     }
 }
 
@@ -91,6 +94,7 @@ fn log(verbose: u8) {
     let names = [
         "ichat_call",
         "ichat_endpoint",
+        "ichat_ice",
         "ichat_xmpp",
         "ichat_sip",
         "ichat_rtp",

@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use ichat_endpoint::Event;
+use serde_json::{Map, Value};
 
 use crate::failure::Failure;
 
@@ -112,6 +113,12 @@ impl Printer {
         } else {
             self.line(&text);
         }
+    }
+
+    /// Prints an event that is not an endpoint's, for scripts.
+    pub(crate) fn event(&mut self, name: &str, fields: Map<String, Value>) {
+        let text = json::named(name, fields, self.started.elapsed()).to_string();
+        self.line(&text);
     }
 
     /// Prints a failure: an `error` object for scripts, and a line on standard error for people.

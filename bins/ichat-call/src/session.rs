@@ -20,8 +20,10 @@ pub(crate) async fn call(args: CallArgs, printer: &mut Printer) -> Result<u8, Fa
     let target = target(&args.peer, args.account.lan)?;
     let config = endpoint_config(&args.talk, args.account.trace.as_deref())?;
     let signalling = match &target {
-        Target::Jid(_) => signalling(&args.account, &args.talk.bind, Account::Needed)?,
-        Target::Neighbour(_) => signalling(&args.account, &args.talk.bind, Account::Unused)?,
+        Target::Jid(_) => signalling(&args.account, &args.talk.bind, config.dialect, Account::Needed)?,
+        Target::Neighbour(_) => {
+            signalling(&args.account, &args.talk.bind, config.dialect, Account::Unused)?
+        }
         Target::Sip { .. } => Signalling::default(),
     };
     converse(config, signalling, Task::Call(target), printer).await
@@ -36,7 +38,7 @@ pub(crate) async fn answer(args: AnswerArgs, printer: &mut Printer) -> Result<u8
         ));
     }
     let has_xmpp = args.account.jid.is_some() || args.account.lan;
-    let signalling = signalling(&args.account, &args.talk.bind, Account::IfGiven)?;
+    let signalling = signalling(&args.account, &args.talk.bind, config.dialect, Account::IfGiven)?;
     let sip = args.sip || !has_xmpp;
     let task = Task::Answer {
         once: args.once,

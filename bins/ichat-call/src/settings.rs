@@ -10,15 +10,20 @@ use ichat_endpoint::seed::Seed;
 use ichat_endpoint::{Allowed, AnswerMode, EndpointConfig, PortChoice, Signalling, Target};
 use ichat_xmpp::client::lan::LanConfig;
 use ichat_xmpp::client::{ConnectConfig, TlsMode, Trace, Trust};
-use ichat_xmpp::{AcceptPolicy, BareJid, CAPS_VERSION, Caps, CapsNode, Dialect, Jid};
+use ichat_xmpp::{AcceptPolicy, BareJid, CAPS_VERSION, CallDialect, Caps, CapsNode, Jid};
 use secrecy::SecretString;
 
-use crate::cli::{AcceptChoice, AccountArgs, DialectChoice, TalkArgs, TlsChoice};
+use crate::cli::{AcceptChoice, AccountArgs, TalkArgs, TlsChoice};
 use crate::failure::Failure;
+use crate::reflectors::reflectors;
+use crate::servers;
 
 /// The TCP port that iChat listens on, on the local network
 /// (docs/protocol/xmpp.md, without a server \[P\]).
 const LAN_PORT: u16 = 5298;
+
+/// Where a password may be, in the environment.
+pub(crate) const PASSWORD_VARIABLE: &str = "ICHAT_CALL_PASSWORD";
 
 /// SIP's default port (RFC 3261 §19.1.2).
 const SIP_PORT: u16 = 5060;
@@ -34,20 +39,6 @@ pub(crate) fn endpoint_config(
     talk: &TalkArgs,
     trace: Option<&Path>,
 ) -> Result<EndpointConfig, Failure> {
-    if talk.dialect != DialectChoice::Legacy {
-        return Err(Failure::not_yet(
-            "the conference dialect (--dialect conference or auto)",
-        ));
-    }
-    for (given, name) in [
-        (talk.snatmap.is_some(), "--snatmap"),
-        (talk.stun.is_some(), "--stun"),
-        (talk.turn.is_some(), "--turn"),
-    ] {
-        if given {
-            return Err(Failure::not_yet(name));
-        }
-    }
     let codecs = talk
         .codec
         .iter()
@@ -86,6 +77,8 @@ pub(crate) fn endpoint_config(
         looped: talk.looped,
         output: talk.output.clone(),
         record: talk.record.clone(),
+        dialect: talk.dialect.into(),
+        reflectors: reflectors(talk)?,
         codecs,
         duration: talk.duration,
         timeout: talk.timeout,
@@ -152,6 +145,16 @@ pub(crate) fn server(
     account: &AccountArgs,
     trace: Option<Trace>,
 ) -> Result<Box<ConnectConfig>, Failure> {
+    let mut config = server_without_password(account, trace)?;
+    config.password = password(account, account.jid.as_deref().unwrap_or_default())?;
+    Ok(config)
+}
+
+/// The same with an empty password: enough to reach the server.
+pub(crate) fn server_without_password(
+    account: &AccountArgs,
+    trace: Option<Trace>,
+) -> Result<Box<ConnectConfig>, Failure> {
     let Some(jid) = &account.jid else {
         return Err(Failure::usage(
             "no account: give --jid me@example.org, set ICHAT_CALL_JID, or put jid = \"…\" into the configuration file",
@@ -181,7 +184,7 @@ pub(crate) fn server(
     };
     Ok(Box::new(ConnectConfig {
         jid: given.to_bare(),
-        password: password(account, jid)?,
+        password: SecretString::default(),
         resource: Some(resource),
         server,
         tls: match account.tls {
@@ -209,17 +212,10 @@ pub(crate) enum Account {
 pub(crate) fn signalling(
     account: &AccountArgs,
     bind: &[IpAddr],
+    dialect: CallDialect,
     wanted: Account,
 ) -> Result<Signalling, Failure> {
-    let trace = match &account.trace {
-        Some(path) => Some(Trace::create(path).map_err(|error| {
-            Failure::usage(format!(
-                "cannot write the trace {}: {error}",
-                path.display()
-            ))
-        })?),
-        None => None,
-    };
+    let trace = trace(account)?;
     let wants_server = match wanted {
         Account::Needed => true,
         Account::IfGiven => account.jid.is_some(),
@@ -231,7 +227,7 @@ pub(crate) fn signalling(
         None
     };
     let lan = if account.lan {
-        Some(lan(account, bind, trace)?)
+        Some(lan(account, bind, dialect, trace)?)
     } else {
         None
     };
@@ -242,8 +238,27 @@ pub(crate) fn signalling(
     })
 }
 
+/// The file for stanzas, if there shall be one.
+pub(crate) fn trace(account: &AccountArgs) -> Result<Option<Trace>, Failure> {
+    let Some(path) = &account.trace else {
+        return Ok(None);
+    };
+    let trace = Trace::create(path).map_err(|error| {
+        Failure::usage(format!(
+            "cannot write the trace {}: {error}",
+            path.display()
+        ))
+    })?;
+    Ok(Some(trace))
+}
+
 /// What we announce on the local network, and where we listen.
-fn lan(account: &AccountArgs, bind: &[IpAddr], trace: Option<Trace>) -> Result<LanConfig, Failure> {
+fn lan(
+    account: &AccountArgs,
+    bind: &[IpAddr],
+    dialect: CallDialect,
+    trace: Option<Trace>,
+) -> Result<LanConfig, Failure> {
     let (user, host) = match &account.name {
         Some(name) => match name.split_once('@') {
             Some((user, host)) if !user.is_empty() && !host.is_empty() => {
@@ -260,7 +275,7 @@ fn lan(account: &AccountArgs, bind: &[IpAddr], trace: Option<Trace>) -> Result<L
     let caps = Caps {
         node: CapsNode::IChat,
         version: CAPS_VERSION.into(),
-        tokens: Dialect::Legacy.tokens(),
+        tokens: dialect.advertised().tokens(),
     };
     let presence = lan_presence(Some(user.clone()), caps);
     Ok(LanConfig {
@@ -290,11 +305,12 @@ fn machine_name() -> String {
         .to_owned()
 }
 
-fn password(account: &AccountArgs, jid: &str) -> Result<SecretString, Failure> {
+/// The account's password, from wherever it is.
+pub(crate) fn password(account: &AccountArgs, jid: &str) -> Result<SecretString, Failure> {
     if let Some(path) = &account.password_file {
         return password_from(path);
     }
-    if let Ok(password) = std::env::var("ICHAT_CALL_PASSWORD") {
+    if let Ok(password) = std::env::var(PASSWORD_VARIABLE) {
         return Ok(password.into());
     }
     if !std::io::stdin().is_terminal() {
@@ -311,7 +327,7 @@ fn password(account: &AccountArgs, jid: &str) -> Result<SecretString, Failure> {
     }
 }
 
-fn password_from(path: &Path) -> Result<SecretString, Failure> {
+pub(crate) fn password_from(path: &Path) -> Result<SecretString, Failure> {
     let text = zeroize::Zeroizing::new(std::fs::read_to_string(path).map_err(|error| {
         Failure::usage(format!(
             "cannot read the password file {}: {error}",
@@ -328,41 +344,9 @@ fn password_from(path: &Path) -> Result<SecretString, Failure> {
 }
 
 /// `host`, `host:port`, `[v6]:port` or a bare IPv6 address.
-fn host_and_port(text: &str) -> Result<(String, Option<u16>), Failure> {
-    let bad = || Failure::usage(format!("{text}: expected HOST or HOST:PORT"));
-    if text.parse::<std::net::Ipv6Addr>().is_ok() {
-        return Ok((text.to_owned(), None));
-    }
-    let (host, port) = match text.strip_prefix('[') {
-        Some(rest) => {
-            let (host, rest) = rest.split_once(']').ok_or_else(bad)?;
-            (
-                host,
-                if rest.is_empty() {
-                    None
-                } else {
-                    Some(rest.strip_prefix(':').ok_or_else(bad)?)
-                },
-            )
-        }
-        None => match text.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (text, None),
-        },
-    };
-    let port = match port {
-        Some(port) => Some(
-            port.parse()
-                .ok()
-                .filter(|port| *port != 0)
-                .ok_or_else(bad)?,
-        ),
-        None => None,
-    };
-    if host.is_empty() {
-        return Err(bad());
-    }
-    Ok((host.to_owned(), port))
+pub(crate) fn host_and_port(text: &str) -> Result<(String, Option<u16>), Failure> {
+    servers::host_and_port(text)
+        .ok_or_else(|| Failure::usage(format!("{text}: expected HOST or HOST:PORT")))
 }
 
 /// Whom `call` calls.

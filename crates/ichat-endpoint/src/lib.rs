@@ -2,8 +2,10 @@
 
 pub mod addresses;
 pub mod call;
+pub mod connectivity;
 pub mod driver;
 pub mod event;
+pub mod introductions;
 pub mod media;
 pub mod pcap;
 pub mod seed;
@@ -11,8 +13,9 @@ pub mod sockets;
 pub mod sources;
 
 pub use driver::{
-    Allowed, AnswerMode, EndpointConfig, LinkLocal, Outcome, Person, Reach, RunError, Signalling,
-    Tap, Tapped, Target, Task, lan_presence, run, survey,
+    Allowed, AnswerMode, Credentials, EndpointConfig, LinkLocal, Outcome, Person, PersonDevice, Reach,
+    Reflectors, RelayServer, RunError, ServerName, Signalling, Tap, Tapped, Target, Task, lan_presence,
+    run, survey,
 };
 pub use event::{
     Acceptance, CallNumber, CallStatistics, Candidate, Command, Dialect, Direction, Event, Reason,

@@ -164,8 +164,11 @@ impl Media {
 
     /// The peer's description named other addresses: they are taken until packets tell better.
     pub fn redirect(&mut self, rtp: SocketAddr, rtcp: SocketAddr) {
-        self.sources.add(rtp);
-        self.sources.add(rtcp);
+        if self.sources.are_checked() {
+            return;
+        }
+        self.sources.describe(rtp);
+        self.sources.describe(rtcp);
         if self.described != (rtp, rtcp) {
             self.described = (rtp, rtcp);
             self.rtp.remote = rtp;
@@ -173,6 +176,21 @@ impl Media {
             self.latched = false;
             self.rtcp_latched = false;
         }
+    }
+
+    /// Checks found another path: everything takes it from now on, on one port
+    /// (docs/protocol/media.md, symmetric RTP).
+    pub fn move_to(&mut self, route: Route) {
+        self.sources.trust(route.remote);
+        self.rtp = route;
+        self.rtcp = route.remote;
+        self.latched = true;
+        self.rtcp_latched = false;
+    }
+
+    /// Checks went through both ways to there.
+    pub fn trust(&mut self, source: SocketAddr) {
+        self.sources.trust(source);
     }
 
     /// Takes a frame of ours; gives the packet and its way.
@@ -208,8 +226,11 @@ impl Media {
             self.dropped += 1;
             return Err(Dropped::Malformed);
         };
-        if !self.latched || route.remote != self.rtp.remote {
+        if !self.latched || route != self.rtp {
             tracing::debug!(remote = %route.remote, "RTP comes from here; it is answered there");
+            if self.sources.are_checked() {
+                self.rtcp = route.remote;
+            }
             self.rtp = route;
             self.latched = true;
             self.rtcp_latched = false;

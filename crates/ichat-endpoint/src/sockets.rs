@@ -244,19 +244,35 @@ impl Sockets {
     }
 
     /// Sends one datagram from the socket of `route.local`; a full or failing socket loses it,
-    /// as a network may.
-    pub fn send(&self, route: Route, octets: &[u8]) {
+    /// as a network may. False when the address itself seems to be gone.
+    pub fn send(&self, route: Route, octets: &[u8]) -> bool {
         let Some((_, socket)) = self.sockets.iter().find(|(local, _)| *local == route.local) else {
             tracing::debug!(local = %route.local, "no socket has this address any more");
-            return;
+            return false;
         };
         // Straight to the system: tokio's own `try_send_to` refuses the first datagrams of a socket
         // until its reactor has looked at it once.
         let sent = socket2::SockRef::from(socket).send_to(octets, &route.remote.into());
-        if let Err(error) = sent {
-            tracing::debug!(%error, "a datagram could not be sent");
+        match sent {
+            Ok(_) => true,
+            Err(error) => {
+                tracing::debug!(%error, "a datagram could not be sent");
+                !is_of_our_address(&error)
+            }
         }
     }
+}
+
+/// Whether an error in sending may mean that our own address, or the way out, is gone. Linux calls a
+/// source address that no interface has an invalid argument.
+fn is_of_our_address(error: &io::Error) -> bool {
+    [
+        io::ErrorKind::AddrNotAvailable,
+        io::ErrorKind::InvalidInput,
+        io::ErrorKind::NetworkUnreachable,
+        io::ErrorKind::NetworkDown,
+    ]
+    .contains(&error.kind())
 }
 
 /// IPv4 addresses that came in IPv6's clothes, undressed.

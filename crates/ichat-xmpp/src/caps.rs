@@ -6,9 +6,10 @@ use std::fmt;
 
 use minidom::Element;
 use minidom::rxml::xml_ncname;
-
-use crate::ns;
 use xmpp_parsers::ns as standard;
+
+use crate::dialect::Dialect;
+use crate::ns;
 
 /// How many tokens of a peer's `ext` are looked at.
 const TOKEN_LIMIT: usize = 64;
@@ -61,6 +62,11 @@ const TOKENS: [(ExtToken, &str, &str); 12] = [
     (ExtToken::RdMuxing, "rdmuxing", "apple:iq:rd:muxing"),
 ];
 
+/// All of them, in the order in which we advertise them.
+pub(crate) fn known_tokens() -> impl Iterator<Item = ExtToken> {
+    TOKENS.iter().map(|(token, _, _)| token.clone())
+}
+
 impl ExtToken {
     /// Reads one word of `ext`; words are compared as they are, in lower case as iChat writes them.
     pub fn parse(word: &str) -> Self {
@@ -97,41 +103,6 @@ impl ExtToken {
 }
 
 impl fmt::Display for ExtToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// Which of the two forms of ringing (docs/protocol/README.md, two dialects).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Dialect {
-    /// A list of addresses, SIP straight to one of them.
-    Legacy,
-    /// An invitation with candidates, connectivity checks first.
-    Conference,
-}
-
-impl Dialect {
-    /// What to advertise in order to be rung in this dialect.
-    ///
-    /// Legacy is `avavail avcap audio` \[G\]; conference is every known token \[C\].
-    pub fn tokens(self) -> Vec<ExtToken> {
-        match self {
-            Self::Legacy => vec![ExtToken::AvAvail, ExtToken::AvCap, ExtToken::Audio],
-            Self::Conference => TOKENS.iter().map(|(token, _, _)| token.clone()).collect(),
-        }
-    }
-
-    /// The name in texts and events: `legacy` or `conference`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Legacy => "legacy",
-            Self::Conference => "conference",
-        }
-    }
-}
-
-impl fmt::Display for Dialect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -243,14 +214,27 @@ impl Caps {
         self.is_ichat() && self.tokens.contains(&ExtToken::AvAvail)
     }
 
+    /// Whether it announces calls of any kind, were it free: a real iChat that has only just signed
+    /// in, or has neither microphone nor camera, does not \[C\].
+    pub fn is_capable(&self) -> bool {
+        let speaks = |token: &ExtToken| match token {
+            ExtToken::AvAvail | ExtToken::AvCap | ExtToken::Audio | ExtToken::Video => true,
+            ExtToken::MultiAudio
+            | ExtToken::MultiVideo
+            | ExtToken::AuxVideo
+            | ExtToken::Ice
+            | ExtToken::RecAuth
+            | ExtToken::RdServer
+            | ExtToken::RdClient
+            | ExtToken::RdMuxing
+            | ExtToken::Other(_) => false,
+        };
+        self.is_ichat() && self.tokens.iter().any(speaks)
+    }
+
     /// The dialect in which it expects to be rung: conference with `ice` or `recauth` \[I\].
     pub fn dialect(&self) -> Dialect {
-        let modern = |token| matches!(token, &ExtToken::Ice | &ExtToken::RecAuth);
-        if self.tokens.iter().any(modern) {
-            Dialect::Conference
-        } else {
-            Dialect::Legacy
-        }
+        Dialect::of_tokens(&self.tokens)
     }
 }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use xmpp_parsers::jid::{BareJid, FullJid, Jid};
 
-use crate::caps::{Caps, Dialect};
+use crate::caps::Caps;
+use crate::dialect::Dialect;
 use crate::presence::{Availability, Show};
 use crate::roster::{Item, Subscription};
 use crate::session::NotCallable;
@@ -27,17 +28,43 @@ pub struct Contact {
     pub subscription: Subscription,
     /// We asked to see them, and they have not answered.
     pub asked: bool,
+    /// They asked to see us, and cannot call us before they do
+    /// ([`Session::allow_subscription`](crate::Session::allow_subscription)).
+    pub asks: bool,
     /// The devices that are online, best first; never we ourselves.
     pub resources: Vec<ResourceInfo>,
 }
 
 impl Contact {
+    /// Somebody of whom we know only that they ask to see us.
+    pub(crate) fn asker(jid: BareJid) -> Self {
+        Self {
+            jid,
+            name: None,
+            subscription: Subscription::None,
+            asked: false,
+            asks: true,
+            resources: Vec::new(),
+        }
+    }
+
+    /// The device to speak of: the best that can be rung, else the best iChat, else the best.
+    pub fn best(&self) -> Option<&ResourceInfo> {
+        let all = || self.resources.iter();
+        all()
+            .find(|resource| resource.callable)
+            .or_else(|| all().find(|resource| resource.is_ichat))
+            .or_else(|| all().next())
+    }
+
     /// Why nobody there can be rung; `None` when someone can.
     pub fn not_callable(&self) -> Option<NotCallable> {
         if self.resources.iter().any(|resource| resource.callable) {
             None
-        } else if self.resources.iter().any(|resource| resource.is_ichat) {
+        } else if self.resources.iter().any(ResourceInfo::is_capable) {
             Some(NotCallable::NotAvailable)
+        } else if self.resources.iter().any(|resource| resource.is_ichat) {
+            Some(NotCallable::NotCapable)
         } else if !self.resources.is_empty() {
             Some(NotCallable::NoIChat)
         } else if self.subscription.sees_them() {
@@ -92,11 +119,39 @@ impl Directory {
         }
     }
 
+    /// We are somebody else now, or the same again at another device.
+    pub(crate) fn set_ours(&mut self, ours: FullJid) {
+        self.ours = ours;
+    }
+
+    /// Nobody is online any more, as far as we know.
+    pub(crate) fn forget_presences(&mut self) {
+        self.entries.retain(|_, entry| {
+            entry.resources.clear();
+            entry.item.is_some()
+        });
+    }
+
+    /// Takes a whole roster: who is not on it has left it.
+    pub(crate) fn set_items(&mut self, items: impl Iterator<Item = Item>) {
+        for entry in self.entries.values_mut() {
+            entry.item = None;
+        }
+        for item in items {
+            self.set_item(item);
+        }
+        self.entries
+            .retain(|_, entry| entry.item.is_some() || !entry.resources.is_empty());
+    }
+
     /// Takes a line of the roster.
     pub(crate) fn set_item(&mut self, item: Item) {
         if item.subscription.is_none() {
             if let Some(entry) = self.entries.get_mut(&item.jid) {
                 entry.item = None;
+                if entry.resources.is_empty() {
+                    self.entries.remove(&item.jid);
+                }
             }
         } else if self.entries.contains_key(&item.jid) || self.entries.len() < CONTACT_LIMIT {
             let entry = self.entries.entry(item.jid.clone()).or_default();
@@ -179,12 +234,20 @@ impl Directory {
         self.entries.get(jid).map(|entry| self.describe(jid, entry))
     }
 
-    /// All we know of everyone.
+    /// Whether we asked to see them, and have no answer.
+    pub(crate) fn is_asked(&self, jid: &BareJid) -> bool {
+        let item = self.entries.get(jid).and_then(|entry| entry.item.as_ref());
+        item.is_some_and(|item| item.asked)
+    }
+
+    /// All we know of everyone; of our own account only while another device of it is online, or we
+    /// are on our own list.
     pub(crate) fn contacts(&self) -> Vec<Contact> {
-        self.entries
-            .iter()
-            .map(|(jid, entry)| self.describe(jid, entry))
-            .collect()
+        let all = self.entries.iter().filter(|(_, entry)| {
+            let ours: &Jid = &self.ours;
+            entry.item.is_some() || entry.resources.keys().any(|resource| resource != ours)
+        });
+        all.map(|(jid, entry)| self.describe(jid, entry)).collect()
     }
 
     fn describe(&self, jid: &BareJid, entry: &Entry) -> Contact {
@@ -201,12 +264,17 @@ impl Directory {
             name: entry.item.as_ref().and_then(|item| item.name.clone()),
             subscription: self.subscription(jid),
             asked: entry.item.as_ref().is_some_and(|item| item.asked),
+            asks: false,
             resources,
         }
     }
 }
 
 impl ResourceInfo {
+    fn is_capable(&self) -> bool {
+        self.caps.as_ref().is_some_and(Caps::is_capable)
+    }
+
     fn new(jid: &Jid, availability: &Availability) -> Self {
         let caps = availability.caps.clone();
         Self {

@@ -11,6 +11,7 @@ use xmpp_parsers::ns as standard;
 use xmpp_parsers::version::VersionResult;
 
 use crate::caps::{CapsNode, ExtToken};
+use crate::ns;
 
 /// How many features of a peer's answer are kept.
 const FEATURE_LIMIT: usize = 512;
@@ -22,6 +23,9 @@ const BASE_FEATURES: [&str; 4] = [
     standard::VERSION,
     standard::PING,
 ];
+
+/// The features of whoever tells the time, beside those.
+const TIME_FEATURES: [&str; 2] = [standard::TIME, ns::TIME_OLD];
 
 /// What the program is, for `jabber:iq:version` (XEP-0092) and the name of its identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,12 +56,12 @@ enum Bundle {
     Whole,
     /// `NODE#VER`.
     Base,
-    /// `NODE#TOKEN`.
-    Token(ExtToken),
+    /// `NODE#TOKEN`, which means this feature.
+    Token(&'static str),
 }
 
 impl Bundle {
-    fn parse(node: Option<&str>, version: &str, tokens: &[ExtToken]) -> Option<Self> {
+    fn parse(node: Option<&str>, version: &str) -> Option<Self> {
         let Some(node) = node else {
             return Some(Self::Whole);
         };
@@ -68,35 +72,33 @@ impl Bundle {
         if fragment == version {
             return Some(Self::Base);
         }
-        let token = ExtToken::parse(fragment);
-        tokens.contains(&token).then_some(Self::Token(token))
+        ExtToken::parse(fragment).feature().map(Self::Token)
     }
 }
 
 /// The answer to a disco#info query of ours; `None` for a node that is not ours (item-not-found).
 ///
-/// `tokens` are all that we ever advertise, `current` those that we advertise now. A token's bundle
-/// holds exactly its one feature and no name of ours, since servers and iChats keep it for everyone
-/// (docs/protocol/field.md, caps poisoning).
+/// `current` are the tokens that we advertise now. A token's bundle holds exactly its one feature and
+/// no name of ours, since servers and iChats keep it for everyone (docs/protocol/field.md, caps
+/// poisoning). For the same reason every known bundle is explained, not only those that we
+/// advertise: what it means does not depend on us.
 pub(crate) fn info(
     node: Option<&str>,
     version: &str,
-    tokens: &[ExtToken],
     current: &[ExtToken],
     software: &Software,
+    tells_time: bool,
 ) -> Option<Element> {
-    let features = |tokens: &[ExtToken]| {
-        let features = tokens.iter().filter_map(ExtToken::feature);
-        features.map(str::to_owned).collect::<BTreeSet<String>>()
-    };
-    let base = BASE_FEATURES.map(str::to_owned);
-    let (name, features) = match Bundle::parse(node, version, tokens)? {
-        Bundle::Whole => (
-            Some(software.name.clone()),
-            features(current).into_iter().chain(base).collect(),
-        ),
-        Bundle::Base => (Some(software.name.clone()), base.into()),
-        Bundle::Token(token) => (None, features(&[token])),
+    let time = TIME_FEATURES.into_iter().filter(|_| tells_time);
+    let base = BASE_FEATURES.into_iter().chain(time).map(str::to_owned);
+    let (name, features) = match Bundle::parse(node, version)? {
+        Bundle::Whole => {
+            let current = current.iter().filter_map(ExtToken::feature);
+            let all: BTreeSet<String> = current.map(str::to_owned).chain(base).collect();
+            (Some(software.name.clone()), all)
+        }
+        Bundle::Base => (Some(software.name.clone()), base.collect()),
+        Bundle::Token(feature) => (None, BTreeSet::from([feature.to_owned()])),
     };
     let identity = Identity {
         category: "client".to_owned(),
@@ -127,27 +129,31 @@ pub fn features(query: &Element) -> BTreeSet<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::caps::Dialect;
+    use crate::dialect::Dialect;
 
     fn ask(node: Option<&str>) -> Option<String> {
-        let tokens = Dialect::Legacy.tokens();
-        let current: Vec<ExtToken> = tokens
-            .iter()
-            .filter(|token| **token != ExtToken::AvAvail)
-            .cloned()
-            .collect();
+        let mut current = Dialect::Legacy.tokens();
+        current.retain(|token| *token != ExtToken::AvAvail);
         let software = Software {
             name: "ichat-call".to_owned(),
             version: "0.1.0".to_owned(),
             os: Some("Debian".to_owned()),
         };
-        info(node, "471", &tokens, &current, &software)
+        info(node, "471", &current, &software, true)
             .as_ref()
             .map(String::from)
     }
 
     #[test]
     fn each_bundle_holds_its_one_feature_and_no_name() {
+        for node in [ns::CAPS_NODE, ns::CAPS_NODE_URI] {
+            for token in Dialect::Conference.tokens() {
+                let answer = ask(Some(&format!("{node}#{token}"))).unwrap();
+                assert_eq!(answer.matches("<feature").count(), 1, "{answer}");
+                assert!(answer.contains(token.feature().unwrap()), "{answer}");
+                assert!(!answer.contains("ichat-call"), "{answer}");
+            }
+        }
         insta::assert_snapshot!(ask(Some("apple:ichat:caps#avavail")).unwrap());
         insta::assert_snapshot!(ask(Some("http://www.apple.com/ichat/caps#audio")).unwrap());
     }
@@ -164,12 +170,13 @@ mod tests {
     }
 
     #[test]
-    fn a_node_of_others_or_a_bundle_that_we_never_advertise_is_not_found() {
+    fn a_node_of_others_or_a_bundle_that_nobody_knows_is_not_found() {
         for node in [
             "",
             "#",
             "urn:other#471",
-            "apple:ichat:caps#video",
+            "urn:other#audio",
+            "apple:ichat:caps#388",
             "apple:ichat:caps#nonsense",
             "apple:ichat:caps#",
         ] {

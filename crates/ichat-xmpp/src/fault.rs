@@ -60,6 +60,34 @@ impl StanzaFault {
         }
     }
 
+    /// Whether it says that the stanza's form was not understood, or could: a server that knows
+    /// nobody there says `service-unavailable` too (docs/protocol/xmpp.md, whom to ring \[G\]).
+    pub(crate) fn refuses_the_form(&self) -> bool {
+        matches!(
+            self.condition.as_str(),
+            "bad-request"
+                | "feature-not-implemented"
+                | "not-acceptable"
+                | "not-allowed"
+                | "service-unavailable"
+                | "unexpected-request"
+                | "undefined-condition"
+        )
+    }
+
+    /// Whether it says that nobody is at that address.
+    pub(crate) fn says_nobody_is_there(&self) -> bool {
+        matches!(
+            self.condition.as_str(),
+            "gone"
+                | "item-not-found"
+                | "recipient-unavailable"
+                | "remote-server-not-found"
+                | "remote-server-timeout"
+                | "service-unavailable"
+        )
+    }
+
     /// Reads the `<error/>` of a stanza; both forms, and none at all.
     pub fn find(stanza: &Element) -> Self {
         let Some(error) = stanza.children().find(|child| child.name() == "error") else {

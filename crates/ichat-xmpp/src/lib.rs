@@ -3,8 +3,11 @@
 pub mod caps;
 #[cfg(feature = "client")]
 pub mod client;
+mod clock;
 pub mod contacts;
+mod dialect;
 pub mod disco;
+pub mod extdisco;
 mod fault;
 pub mod lan;
 mod message;
@@ -15,8 +18,10 @@ pub mod session;
 mod stanza;
 pub mod vc;
 
-pub use caps::{Caps, CapsNode, Dialect, ExtToken};
+pub use caps::{Caps, CapsNode, ExtToken};
+pub use clock::WallClock;
 pub use contacts::{Contact, ResourceInfo};
+pub use dialect::{CallDialect, Dialect};
 pub use disco::Software;
 pub use fault::StanzaFault;
 pub use lan::{LanAvailability, LanPresence, VcLetters};
@@ -27,6 +32,6 @@ pub use session::{
     SessionConfig, StateError,
 };
 pub use stanza::StanzaError;
-pub use vc::ResponseCode;
+pub use vc::{Offer, ResponseCode};
 pub use xmpp_parsers::jid::{BareJid, FullJid, Jid};
 pub use {minidom::Element, xmpp_parsers::jid};

@@ -17,3 +17,6 @@ pub const CAPS_NODE: &str = "apple:ichat:caps";
 /// The node of iChat's capabilities, the newer spelling (docs/protocol/xmpp.md, capabilities
 /// \[P\]).
 pub const CAPS_NODE_URI: &str = "http://www.apple.com/ichat/caps";
+
+/// Entity time in its older form (XEP-0090 §2), which clients of iChat's time ask for.
+pub const TIME_OLD: &str = "jabber:iq:time";

@@ -13,6 +13,7 @@ mod client_support;
 use std::sync::Arc;
 
 use client_support::certificates::{Certificates, are_installed};
+use client_support::scram::Flaw;
 use client_support::scripted::{Script, Scripted};
 use client_support::{plain_config, timing};
 use ichat_xmpp::client::{ConnectConfig, TlsMode, Trust, connect_with};
@@ -27,6 +28,11 @@ const ALL: [&str; 5] = [
     "SCRAM-SHA-256",
     "SCRAM-SHA-256-PLUS",
 ];
+
+/// The types of channel binding that a server has (XEP-0440).
+const LISTED: &str = "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>\
+                      <channel-binding type='tls-server-end-point'/>\
+                      <channel-binding type='tls-exporter'/></sasl-channel-binding>";
 
 fn server_tls(
     files: &Certificates,
@@ -80,11 +86,7 @@ async fn with_tls_1_3_the_log_in_is_bound_to_the_channel() {
     let files = Certificates::make();
     let bound = ("SCRAM-SHA-256-PLUS", "p=tls-exporter,,".to_owned());
     let tls13 = &rustls::version::TLS13;
-    assert_eq!(mechanism(&files, tls13, "").await, bound);
-    let listed = "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>\
-                  <channel-binding type='tls-server-end-point'/>\
-                  <channel-binding type='tls-exporter'/></sasl-channel-binding>";
-    assert_eq!(mechanism(&files, tls13, listed).await, bound);
+    assert_eq!(mechanism(&files, tls13, LISTED).await, bound);
 }
 
 #[tokio::test]
@@ -100,10 +102,76 @@ async fn where_the_server_cannot_bind_to_it_the_log_in_is_scram_all_the_same() {
         mechanism(&files, &rustls::version::TLS13, other).await,
         unbound
     );
+    // What binding it means it does not say.
+    for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
+        assert_eq!(mechanism(&files, version, "").await, unbound);
+    }
     assert_eq!(
-        mechanism(&files, &rustls::version::TLS12, "").await,
+        mechanism(&files, &rustls::version::TLS12, LISTED).await,
         unbound
     );
+}
+
+/// Offers SCRAM without PLUS over this version of TLS.
+fn without_plus(
+    files: &Certificates,
+    version: &'static SupportedProtocolVersion,
+    plus_was_removed: bool,
+) -> Script {
+    Script {
+        mechanisms: vec!["SCRAM-SHA-256", "PLAIN"],
+        plus_was_removed,
+        tls: Some(server_tls(files, version)),
+        ..Script::default()
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_offers_no_binding_hears_that_we_could() {
+    if !are_installed(&["openssl"]) {
+        return;
+    }
+    let files = Certificates::make();
+    for (version, said) in [
+        (&rustls::version::TLS13, "y,,"),
+        (&rustls::version::TLS12, "n,,"),
+    ] {
+        let server = Scripted::start(without_plus(&files, version, false)).await;
+        let connection = connect_with(config(&files, server.port), timing()).await;
+        connection.unwrap().close().await;
+        assert_eq!(server.seen().gs2, said);
+    }
+}
+
+#[tokio::test]
+async fn whoever_takes_the_offer_of_binding_away_is_found_out() {
+    if !are_installed(&["openssl"]) {
+        return;
+    }
+    let files = Certificates::make();
+    let server = Scripted::start(without_plus(&files, &rustls::version::TLS13, true)).await;
+    let error = connect_with(config(&files, server.port), timing()).await;
+    assert_eq!(error.unwrap_err().code(), "auth-failed");
+    assert_eq!(server.seen().mechanisms, ["SCRAM-SHA-256"], "one try");
+}
+
+#[tokio::test]
+async fn a_channel_that_ends_at_somebody_in_between_is_no_channel_to_the_server() {
+    if !are_installed(&["openssl"]) {
+        return;
+    }
+    let files = Certificates::make();
+    let script = Script {
+        mechanisms: ALL.into(),
+        flaw: Flaw::AnotherChannel,
+        features: LISTED,
+        tls: Some(server_tls(&files, &rustls::version::TLS13)),
+        ..Script::default()
+    };
+    let server = Scripted::start(script).await;
+    let error = connect_with(config(&files, server.port), timing()).await;
+    assert_eq!(error.unwrap_err().code(), "auth-failed");
+    assert_eq!(server.seen().mechanisms, ["SCRAM-SHA-256-PLUS"], "one try");
 }
 
 #[tokio::test]

@@ -106,7 +106,7 @@ fn a_roster_from_somebody_else_is_refused_and_changes_nothing() {
     }
     assert_eq!(table.session.contacts().len(), 1);
     table.feed("<iq type='set' id='2'><query xmlns='jabber:iq:roster'><item jid='evil@im.test' subscription='remove'/></query></iq>");
-    assert_eq!(table.session.contacts()[0].subscription, Subscription::None);
+    assert!(table.session.contacts().is_empty());
 }
 
 #[test]
@@ -116,11 +116,13 @@ fn everything_that_is_asked_gets_an_answer() {
     for payload in [
         "<query xmlns='http://jabber.org/protocol/disco#info' node='apple:ichat:caps#471'/>",
         "<query xmlns='http://jabber.org/protocol/disco#info' node='apple:ichat:caps#audio'/>",
-        "<query xmlns='http://jabber.org/protocol/disco#info' node='apple:ichat:caps#video'/>",
+        "<query xmlns='http://jabber.org/protocol/disco#info' node='apple:ichat:caps#nonsense'/>",
         "<query xmlns='http://jabber.org/protocol/disco#items' node='x'/>",
         "<query xmlns='jabber:iq:version'/>",
         "<ping xmlns='urn:xmpp:ping'/>",
         "<query xmlns='jabber:iq:last'/>",
+        "<time xmlns='urn:xmpp:time'/>",
+        "<query xmlns='jabber:iq:time'/>",
         "<query xmlns='apple:iq:vc:somethingNew'/>",
         "<vCard xmlns='vcard-temp'/>",
     ] {
@@ -130,6 +132,103 @@ fn everything_that_is_asked_gets_an_answer() {
     }
     out.push(table.ask("<iq type='get' id='8'><ping xmlns='urn:xmpp:ping'/></iq>"));
     insta::assert_snapshot!(out.join("\n"));
+}
+
+#[test]
+fn whoever_asks_for_the_time_hears_it_in_the_form_that_was_asked_for() {
+    let begun = std::time::Instant::now();
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_795_380_721);
+    let config = SessionConfig {
+        wall_clock: Some(WallClock { at: begun, time }),
+        ..config("me@im.test/pc")
+    };
+    let mut table = Table::online_with(config, "");
+    table.now = begun + std::time::Duration::from_secs(39);
+    let mut out = Vec::new();
+    for payload in [
+        "<time xmlns='urn:xmpp:time'/>",
+        "<query xmlns='jabber:iq:time'/>",
+    ] {
+        out.push(table.ask(&format!(
+            "<iq type='get' id='7' from='mac@im.test/iChat'>{payload}</iq>"
+        )));
+    }
+    insta::assert_snapshot!(out.join("\n"));
+}
+
+#[test]
+fn servers_that_ask_us_about_ourselves_are_answered_and_we_are_not_among_the_callable() {
+    // docs/protocol/field.md, 5 (tried): Prosody from our bare address, ejabberd from our full one.
+    let mut table = Table::online("");
+    table.available("me@im.test/pc", "avavail avcap audio");
+    table.drain();
+    let mut out = Vec::new();
+    for (from, node) in [
+        ("me@im.test", "apple:ichat:caps#471"),
+        ("me@im.test/pc", "apple:ichat:caps#471"),
+        ("me@im.test/pc", "apple:ichat:caps#avavail"),
+        ("me@im.test/pc", "apple:ichat:caps#ice"),
+        ("im.test", "apple:ichat:caps#audio"),
+    ] {
+        out.push(table.ask(&format!(
+            "<iq type='get' id='7' from='{from}' to='me@im.test/pc'>\
+             <query xmlns='http://jabber.org/protocol/disco#info' node='{node}'/></iq>"
+        )));
+    }
+    insta::assert_snapshot!(out.join("\n"));
+    assert!(table.session.contacts().is_empty());
+    table.available("me@im.test/Mac", "avavail");
+    assert_eq!(table.session.contacts()[0].not_callable(), None);
+}
+
+#[test]
+fn every_contact_says_what_it_is_and_why_it_cannot_be_called() {
+    let config = SessionConfig {
+        accept: AcceptPolicy::Ask,
+        ..config("me@im.test/pc")
+    };
+    let roster = "<item jid='busy@im.test' subscription='both'/><item jid='free@im.test' name='Free' subscription='to'/>\
+        <item jid='from@im.test' subscription='from'/><item jid='just@im.test' subscription='both'/>\
+        <item jid='new@im.test' subscription='both'/><item jid='off@im.test' subscription='both'/>\
+        <item jid='psi@im.test' subscription='both'/><item jid='wait@im.test' subscription='none' ask='subscribe'/>";
+    let mut table = Table::online_with(config, roster);
+    table.feed(&presence("free@im.test/a", "", ""));
+    table.feed(&presence(
+        "free@im.test/b",
+        "avcap avavail",
+        "<show>away</show><status>tea</status>",
+    ));
+    table.available("new@im.test/a", "avavail ice recauth audio");
+    table.available("busy@im.test/a", "avcap audio");
+    table.feed(&presence("just@im.test/a", "", ""));
+    table.feed("<presence from='psi@im.test/x'/>");
+    table.feed("<presence type='subscribe' from='asks@im.test'/>");
+    table.feed("<presence type='subscribe' from='wait@im.test'/>");
+    let rows: Vec<String> = table
+        .session
+        .contacts()
+        .iter()
+        .map(|contact| {
+            let best = contact.best().map(|best| {
+                let show = best.show.as_str();
+                format!("{} {show} {} {}", best.jid, best.is_ichat, best.dialect)
+            });
+            let why = contact.not_callable().map(|why| why.to_string());
+            format!(
+                "{} asked={} asks={}: {}; {}",
+                contact.jid,
+                contact.asked,
+                contact.asks,
+                best.as_deref().unwrap_or("-"),
+                why.as_deref().unwrap_or("can be called")
+            )
+        })
+        .collect();
+    insta::assert_snapshot!(rows.join("\n"));
+    let asker = BareJid::new("asks@im.test").unwrap();
+    assert!(table.session.contact(&asker).unwrap().asks);
+    table.session.allow_subscription(table.now, &asker, true);
+    assert!(table.session.contact(&asker).is_none());
 }
 
 #[test]

@@ -153,6 +153,7 @@ fn a_contact_without_ichat_or_with_a_busy_one_is_not_callable_after_five_seconds
     for (caps, why) in [
         ("node='psi'", "NoIChat"),
         ("node='apple:ichat:caps' ext='avcap'", "NotAvailable"),
+        ("node='apple:ichat:caps' ver='388'", "NotCapable"),
     ] {
         let mut table = Table::online(CONTACT);
         table.feed(&format!(
@@ -259,18 +260,8 @@ fn a_request_that_comes_back_ends_that_devices_ring_only() {
     table.available("mac@im.test/a", FULL);
     table.available("mac@im.test/b", FULL);
     table.call("mac@im.test");
-    let out = table.drain();
-    let ids: Vec<String> = out
-        .lines()
-        .filter(|line| line.contains("vc:request"))
-        .map(id_of)
-        .collect();
-    let error = |id: &str| {
-        format!(
-            "<iq type='error' from='mac@im.test/a' id='{id}'><query xmlns='apple:iq:vc:request'/>\
-             <error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"
-        )
-    };
+    let ids = requests(&table.drain());
+    let error = |id: &str| fault("mac@im.test/a", id, "service-unavailable");
     table.feed(&error(&ids[0]));
     table.feed(&error(&ids[0]));
     table.feed(&error("nobody"));
@@ -311,16 +302,6 @@ fn more_addresses_are_answered_in_kind_once_and_told_after_the_acceptance() {
     table.feed(&response("mac@im.test/iChat", 0, "00ff"));
     table.feed(&counter("mac@im.test/iChat", "00bb"));
     table.feed(&counter("other@im.test/iChat", "00cc"));
-    insta::assert_snapshot!(table.ladder());
-}
-
-#[test]
-fn an_acceptance_in_the_conference_dialect_is_not_spoken_yet() {
-    let (mut table, _) = ringing();
-    table.feed(
-        "<iq type='set' from='mac@im.test/iChat' id='r'><query xmlns='apple:iq:vc:response'><response>0</response>\
-         <AVChatConferenceData>62706c69</AVChatConferenceData></query></iq>",
-    );
     insta::assert_snapshot!(table.ladder());
 }
 
@@ -366,7 +347,8 @@ fn a_mapped_address_goes_into_the_request() {
     table.session.call(
         table.now,
         Jid::new("mac@im.test").unwrap(),
-        ADDRESSES.to_owned(),
+        offer(),
+        CallDialect::Legacy,
         Some("203.0.113.7:50123".parse().unwrap()),
         std::time::Duration::from_secs(5),
     );
@@ -411,8 +393,9 @@ fn a_time_out_beyond_all_measure_is_no_panic() {
     table.available("mac@im.test/iChat", FULL);
     let peer = Jid::new("mac@im.test").unwrap();
     let forever = std::time::Duration::MAX;
+    let dialect = CallDialect::Legacy;
     table
         .session
-        .call(table.now, peer, ADDRESSES.to_owned(), None, forever);
+        .call(table.now, peer, offer(), dialect, None, forever);
     assert!(table.drain().contains("Ringing"));
 }

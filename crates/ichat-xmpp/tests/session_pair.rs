@@ -12,7 +12,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{ADDRESSES, config, print};
+use common::{ADDRESSES, INVITATION, config, offer, print, shorten};
 use ichat_xmpp::*;
 
 /// What everybody's roster says.
@@ -24,6 +24,7 @@ struct Pair {
     sessions: Vec<(FullJid, Session)>,
     now: Instant,
     through_server: bool,
+    dialect: CallDialect,
     ladder: Vec<String>,
     events: Vec<Vec<Event>>,
 }
@@ -47,6 +48,7 @@ impl Pair {
             sessions,
             now,
             through_server,
+            dialect: CallDialect::Legacy,
             ladder: Vec::new(),
             events: vec![Vec::new(), Vec::new()],
         }
@@ -64,8 +66,7 @@ impl Pair {
                         carried.push((index, stanza));
                     }
                     Output::Event(event) => {
-                        self.ladder
-                            .push(format!("{name} ** {event:?}").replace(ADDRESSES, "OURS"));
+                        self.ladder.push(shorten(&format!("{name} ** {event:?}")));
                         self.events[index].push(event);
                     }
                 }
@@ -115,13 +116,8 @@ impl Pair {
     fn call(&mut self, index: usize) -> CallId {
         let peer = Jid::from(self.sessions[1 - index].0.to_bare());
         let session = &mut self.sessions[index].1;
-        session.call(
-            self.now,
-            peer,
-            ADDRESSES.to_owned(),
-            None,
-            Duration::from_secs(60),
-        )
+        let minute = Duration::from_secs(60);
+        session.call(self.now, peer, offer(), self.dialect, None, minute)
     }
 
     fn incoming(&self, index: usize) -> Option<CallId> {
@@ -173,6 +169,33 @@ fn a_call_over_a_link_local_stream_needs_no_roster_and_no_presence() {
     pair.sessions[0].1.finished(pair.now, ours);
     pair.settle();
     insta::assert_snapshot!(pair.ladder.join("\n"));
+}
+
+#[test]
+fn an_invitation_and_its_answer_pass_through_a_server_and_over_a_link_local_stream() {
+    for through_server in [true, false] {
+        let mut pair = Pair::new(through_server);
+        pair.dialect = CallDialect::Conference;
+        pair.settle();
+        pair.ladder.clear();
+        let ours = pair.call(0);
+        pair.settle();
+        let theirs = pair.incoming(1).expect("it rings");
+        pair.sessions[1]
+            .1
+            .accept(pair.now, theirs, INVITATION.to_owned())
+            .unwrap();
+        pair.settle();
+        pair.sessions[1]
+            .1
+            .counter_proposal(pair.now, theirs, format!("{INVITATION}00"))
+            .unwrap();
+        pair.settle();
+        pair.sessions[0].1.connected(pair.now, ours);
+        pair.sessions[1].1.connected(pair.now, theirs);
+        pair.settle();
+        insta::assert_snapshot!(pair.ladder.join("\n"));
+    }
 }
 
 #[test]

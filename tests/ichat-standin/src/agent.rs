@@ -1,9 +1,12 @@
 //! The XMPP side: roster, presence, subscriptions, disco. Who rings whom is in [`crate::ring`].
 
+use crate::agree::Reach;
 use crate::callable::Peers;
+use crate::candidate::Candidate;
 use crate::checks::Book;
 use crate::ending::Ending;
-use crate::options::{Listed, Mode, Options, bare, same_bare};
+use crate::offered::Offered;
+use crate::options::{Dialect, Mode, Options, bare, same_bare};
 use crate::presence;
 use crate::random::Random;
 use crate::ring::Ring;
@@ -11,7 +14,6 @@ use crate::vc;
 use crate::xml::{Element, escape};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -45,13 +47,16 @@ pub(crate) enum Pending {
 /// What the agent tells its owner.
 #[derive(Debug)]
 pub(crate) enum AgentEvent {
+    /// An invitation is out, or has come: checks may come.
+    ConferenceRings,
+    /// These are to be checked while it still rings.
+    Early(Vec<Candidate>),
     /// Both have accepted: the SIP part begins.
-    Agreed {
-        peer: String,
-        addresses: Vec<SocketAddr>,
-    },
+    Agreed { peer: String, reach: Reach },
+    /// We have told these too.
+    Proposed(Vec<Candidate>),
     /// The peer has more addresses.
-    MoreAddresses(Vec<SocketAddr>),
+    More(Reach),
     /// No SIP part comes, or it is over.
     Over(Ending),
     /// Without a server: these tokens are to be announced.
@@ -73,7 +78,7 @@ pub(crate) struct Post {
 pub(crate) struct Agent {
     pub(crate) options: Rc<Options>,
     pub(crate) jid: String,
-    pub(crate) own: SocketAddr,
+    pub(crate) offered: Offered,
     pub(crate) random: Random,
     pub(crate) peers: Peers,
     pub(crate) ring: Ring,
@@ -85,6 +90,10 @@ pub(crate) struct Agent {
     pub(crate) target: String,
     /// Whose request we accepted.
     pub(crate) answered: Option<String>,
+    /// The conference's id, ours or the inviter's.
+    pub(crate) session: Option<u32>,
+    /// In which the call is, or rings.
+    pub(crate) dialect: Option<Dialect>,
     roster: BTreeMap<String, String>,
     asked: BTreeSet<String>,
     /// The roster is there; without a server: our announcement is out.
@@ -100,7 +109,7 @@ impl Agent {
         now: Instant,
         options: Rc<Options>,
         jid: String,
-        own: SocketAddr,
+        offered: Offered,
         random: Random,
     ) -> Self {
         let mut agent = Self {
@@ -108,13 +117,15 @@ impl Agent {
             target: options.peer.clone(),
             options,
             jid,
-            own,
+            offered,
             random,
             peers: Peers::default(),
             pending: BTreeMap::new(),
             events: VecDeque::new(),
             outbox: Vec::new(),
             answered: None,
+            session: None,
+            dialect: None,
             roster: BTreeMap::new(),
             asked: BTreeSet::new(),
             greeted: false,
@@ -170,20 +181,6 @@ impl Agent {
 
     pub(crate) fn tell(&mut self, event: &'static str, fields: Value) {
         self.events.push_back(AgentEvent::Told(event, fields));
-    }
-
-    /// The addresses that we list.
-    pub(crate) fn listed(&self) -> Vec<SocketAddr> {
-        match &self.options.list.ipports {
-            None => vec![self.own],
-            Some(listed) => listed
-                .iter()
-                .map(|entry| match entry {
-                    Listed::Own => self.own,
-                    Listed::Other(address) => *address,
-                })
-                .collect(),
-        }
     }
 
     fn announce(&mut self, available: bool) {

@@ -1,6 +1,8 @@
 //! The command line.
 
-use crate::options::{ContentLength, Listed, Mode, Options, PeerKind, SipStyle};
+use crate::options::{ContentLength, Dialect, Listed, Mode, Options, PeerKind, SipStyle};
+use crate::presence;
+use crate::typedstream::Processor;
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
@@ -8,6 +10,8 @@ use std::time::Duration;
 
 /// The text of `--help`.
 pub(crate) const HELP: &str = include_str!("help.txt");
+/// How long `--direct` waits for a path.
+const DIRECT_AFTER: Duration = Duration::from_secs(2);
 
 /// What the user wants.
 #[derive(Debug)]
@@ -134,6 +138,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Request, 
         let name = arguments.name.clone();
         let known = common(&mut options, &name, &mut arguments)?
             || ringing(&mut options, &name, &mut arguments)?
+            || conference(&mut options, &name, &mut arguments)?
             || lan(&mut options, &name, &mut arguments)?
             || sip(&mut options, &name, &mut arguments)?
             || media(&mut options, &name, &mut arguments)?;
@@ -177,6 +182,13 @@ fn complete(mut options: Options) -> Result<Request, String> {
     }
     if options.mode == Mode::SipCall && options.target.is_none() {
         return missing("sip:user@HOST:PORT");
+    }
+    if options.conference.dialect == Dialect::Conference {
+        let all = || presence::ALL_TOKENS.to_owned();
+        options.vc.ext.get_or_insert_with(all);
+    }
+    if options.checks.drop_percent > 100 {
+        return Err("--drop-percent: at most 100".into());
     }
     if !matches!(options.media.packet_ms, 10 | 20 | 30 | 40) {
         return Err("--packet-ms: 10, 20, 30 or 40".into());
@@ -291,6 +303,58 @@ fn ringing(options: &mut Options, name: &str, a: &mut Arguments) -> Result<bool,
     Ok(true)
 }
 
+fn dialect(a: &mut Arguments) -> Result<Dialect, String> {
+    match a.text()?.as_str() {
+        "legacy" => Ok(Dialect::Legacy),
+        "conference" => Ok(Dialect::Conference),
+        other => Err(format!("{}: unknown {other:?}", a.name)),
+    }
+}
+
+fn conference(options: &mut Options, name: &str, a: &mut Arguments) -> Result<bool, String> {
+    let checks = &mut options.checks;
+    let conference = &mut options.conference;
+    match name {
+        "--dialect" => conference.dialect = dialect(a)?,
+        "--powerpc" => conference.processor = Processor::PowerPc,
+        "--conference-in-connect-data" => conference.in_connect_data = true,
+        "--refuse-form" => conference.refuse_form = Some(dialect(a)?),
+        "--both-forms" => conference.both_forms = true,
+        "--late-candidate" => conference.late_candidate = Some(a.milliseconds()?),
+        "--no-cookie" => checks.no_cookie = true,
+        "--extra-attributes" => checks.extra_attributes = true,
+        "--tamper-guard" => checks.tamper_guard = true,
+        "--dead-candidate" => checks.dead_candidate = true,
+        "--early-checks" => {
+            checks.early = true;
+            if a.inline.is_some() {
+                checks.early_target = Some(a.parsed()?);
+            }
+        }
+        "--drop-percent" => checks.drop_percent = a.parsed()?,
+        "--ignore-checks" => checks.ignore = true,
+        "--direct" => {
+            let after = a.optional().map(|text| {
+                duration(&text, 1.0).ok_or_else(|| format!("{name}: no time: {text:?}"))
+            });
+            checks.direct = Some(after.transpose()?.unwrap_or(DIRECT_AFTER));
+        }
+        "--snatmap" => {
+            let text = a.text()?;
+            let mut found = text
+                .to_socket_addrs()
+                .map_err(|e| format!("{name}: {text}: {e}"))?;
+            let ipv4 = found.find(SocketAddr::is_ipv4);
+            options.snatmap = Some(ipv4.ok_or_else(|| format!("{name}: {text}: no IPv4"))?);
+            options.go_behind_nat();
+        }
+        "--behind-nat" => options.go_behind_nat(),
+        "--any-source" => options.any_source = true,
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
 fn lan(options: &mut Options, name: &str, a: &mut Arguments) -> Result<bool, String> {
     let lan = &mut options.lan;
     match name {
@@ -368,75 +432,5 @@ fn media(options: &mut Options, name: &str, a: &mut Arguments) -> Result<bool, S
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn run(text: &str) -> Result<Options, String> {
-        match parse(text.split_whitespace().map(str::to_owned))? {
-            Request::Run(options) => Ok(*options),
-            Request::Help | Request::Flood(..) => Err("no run".into()),
-        }
-    }
-
-    #[test]
-    fn values_come_after_a_space_or_an_equals_sign() {
-        let options = run("sip-answer --port=5 --duration 1.5 --decline --busy").unwrap();
-        assert_eq!(options.port, 5);
-        assert_eq!(options.duration, Some(Duration::from_millis(1500)));
-        assert_eq!(options.vc.decline, Some(2));
-        assert_eq!(run("sip-answer --decline=11").unwrap().vc.decline, Some(11));
-        let late = run("sip-answer --no-avavail-at-first 700 --guards").unwrap();
-        assert_eq!(late.vc.avavail_after, Some(Duration::from_millis(700)));
-    }
-
-    #[test]
-    fn what_is_missing_or_unknown_is_said() {
-        for (text, word) in [
-            ("", "command"),
-            ("sing", "sing"),
-            ("call --xmpp h:1 --jid a@b", "--peer"),
-            ("answer --jid a@b", "--xmpp"),
-            ("sip-call", "sip:"),
-            ("lan-call", "NAME"),
-            ("lan-answer --name amy", "user@host"),
-            ("lan-flood 10.0.0.1", "COUNT"),
-            ("sip-call sip:user@nowhere", "no sip:"),
-            ("sip-answer --port", "--port"),
-            ("sip-answer --port x", "--port"),
-            ("sip-answer --guards=1", "no value"),
-            ("sip-answer --sparkle", "--sparkle"),
-            ("sip-answer --packet-ms 25", "--packet-ms"),
-            ("sip-answer --ipports 1.2.3.4", "--ipports"),
-        ] {
-            let error = run(text).unwrap_err();
-            assert!(error.contains(word), "{text}: {error}");
-        }
-    }
-
-    #[test]
-    fn every_option_of_the_help_is_taken_and_in_the_readme() {
-        let readme = include_str!("../README.md");
-        let mut count = 0;
-        for word in HELP.split(|c: char| !(c.is_alphanumeric() || c == '-')) {
-            if !word.starts_with("--") || word.len() < 4 || word.contains("NAME") {
-                continue;
-            }
-            count += 1;
-            assert!(
-                readme.contains(&format!("`{word}")),
-                "{word} is not in the README"
-            );
-            let value = match word {
-                "--bind" => "127.0.0.1",
-                "--sip-style" => "folded",
-                "--ipports" => "self",
-                "--packet-ms" => "30",
-                _ => "1",
-            };
-            let text = format!("sip-answer {word}");
-            let with_value = format!("{text} {value}");
-            assert!(run(&text).is_ok() || run(&with_value).is_ok(), "{word}");
-        }
-        assert!(count > 70, "{count}");
-    }
-}
+#[path = "cli_tests.rs"]
+mod tests;

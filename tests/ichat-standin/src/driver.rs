@@ -1,22 +1,27 @@
-//! Joins sockets, clock, stream and machines; prints the events and the verdict.
+//! Joins sockets, clock, stream and machines; prints the events and the verdict. How it begins is
+//! in [`crate::start`], what happens in [`crate::happenings`].
 
-use crate::agent::{Agent, AgentEvent};
+use crate::agent::Agent;
 use crate::checks::Book;
+use crate::connectivity::Connectivity;
 use crate::ending::Ending;
-use crate::lan::{self, LanEvent, LanInput};
-use crate::leg::{Leg, LegEvent};
-use crate::link::{Input, Link, join, sign_in};
-use crate::options::{Mode, Options};
+use crate::lan::{LanEvent, LanInput};
+use crate::leg::{Leg, is_pinhole};
+use crate::link::{Input, Link};
+use crate::options::{Dialect, Mode, Options};
 use crate::random::Random;
+use crate::rtp::{Kind, classify};
 use crate::sip_checks::Names;
-use crate::sockets::{Local, Sockets};
+use crate::snatmap::Reflector;
+use crate::sockets::{Datagram, Local, Outbox, Sockets};
 use crate::ulaw::Payloads;
 use crate::verdict::{self, emit};
 use serde_json::json;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::rc::Rc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
 
 /// `avavail` may take so long to come back.
 const RETURN_TIME: Duration = Duration::from_secs(3);
@@ -27,107 +32,30 @@ const QUIET_TIME: Duration = Duration::from_secs(3);
 /// Our last requests may take so long.
 const LAST_WORDS: Duration = Duration::from_secs(9);
 
-struct Driver {
-    options: Rc<Options>,
-    start: Instant,
-    local: Local,
-    sockets: Sockets,
-    agent: Option<(Agent, Link)>,
-    leg: Option<Leg>,
-    payloads: Option<Payloads>,
-    random: Random,
-    book: Book,
-    ending: Option<(Ending, Instant)>,
-    vanished: bool,
-    last_datagram: Instant,
-}
-
-/// Runs one call to its verdict.
-pub(crate) fn run(options: Options) -> ExitCode {
-    let start = Instant::now();
-    match prepare(options, start) {
-        Ok((mut driver, inputs)) => driver.run(&inputs),
-        Err(message) => {
-            emit(start, "error", json!({ "message": message }));
-            let mut book = Book::default();
-            book.faults.add(message);
-            emit(
-                start,
-                "verdict",
-                verdict::verdict(&book, &Ending::new("not-started")),
-            );
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn prepare(mut options: Options, start: Instant) -> Result<(Driver, Receiver<Input>), String> {
-    if options.seed == 0 {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        options.seed = since.as_nanos() as u64 ^ u64::from(std::process::id()) << 32;
-    }
-    if options.mode.is_lan() {
-        options.bind = options.bind.or_else(lan::own_address);
-        if options.jid.is_empty() {
-            options.jid = lan::default_name();
-        }
-    }
-    let options = Rc::new(options);
-    let payloads = match &options.send {
-        Some(path) => {
-            let octets =
-                std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-            Payloads::File { octets, at: 0 }
-        }
-        None => Payloads::Pattern {
-            salt: u32::from(!options.mode.is_caller()),
-            counter: 0,
-        },
-    };
-    let place = format!("{}:{}", options.local_address(), options.port);
-    let sockets = Sockets::open(&options).map_err(|error| format!("{place}: {error}"))?;
-    let local = sockets.local().map_err(|error| error.to_string())?;
-    let (sender, inputs) = channel();
-    sockets
-        .listen(&sender, Input::Datagram)
-        .map_err(|error| error.to_string())?;
-    let mut ports = json!({ "port": local.sip.port(), "rtp_port": local.rtp.port() });
-    let mut random = Random::new(options.seed);
-    let agent = if options.mode.is_lan() {
-        let jid = options.jid.clone();
-        let random = Random::new(random.u64());
-        let agent = Agent::new(Instant::now(), options.clone(), jid, local.sip, random);
-        let lan = join(&options, agent.first_tokens(), sender)?;
-        ports["lan_port"] = lan.port.into();
-        Some((agent, Link::Lan(Box::new(lan))))
-    } else if options.mode.signs_in() {
-        Some(sign_in(&options, local, Random::new(random.u64()), sender)?)
-    } else {
-        None
-    };
-    emit(start, "ready", ports);
-    let now = Instant::now();
-    let driver = Driver {
-        options,
-        start,
-        local,
-        sockets,
-        agent,
-        leg: None,
-        payloads: Some(payloads),
-        random,
-        book: Book::default(),
-        ending: None,
-        vanished: false,
-        last_datagram: now,
-    };
-    Ok((driver, inputs))
+pub(crate) struct Driver {
+    pub(crate) options: Rc<Options>,
+    pub(crate) start: Instant,
+    pub(crate) local: Local,
+    pub(crate) sockets: Sockets,
+    pub(crate) reflector: Option<Reflector>,
+    pub(crate) agent: Option<(Agent, Link)>,
+    pub(crate) connectivity: Option<Connectivity>,
+    /// The path that was found.
+    pub(crate) path: Option<SocketAddr>,
+    /// When the listed addresses will do.
+    pub(crate) direct_at: Option<Instant>,
+    pub(crate) leg: Option<Leg>,
+    pub(crate) payloads: Option<Payloads>,
+    pub(crate) random: Random,
+    pub(crate) book: Book,
+    pub(crate) ending: Option<(Ending, Instant)>,
+    pub(crate) vanished: bool,
+    pub(crate) last_datagram: Instant,
 }
 
 impl Driver {
-    fn run(&mut self, inputs: &Receiver<Input>) -> ExitCode {
+    /// Runs to the end.
+    pub(crate) fn run(&mut self, inputs: &Receiver<Input>) -> ExitCode {
         let now = Instant::now();
         match (self.options.mode, self.options.target.clone()) {
             (Mode::SipCall, Some((user, to))) => {
@@ -172,7 +100,8 @@ impl Driver {
         self.finish()
     }
 
-    fn new_leg(&mut self, now: Instant, peer: String) -> &mut Leg {
+    /// The call itself.
+    pub(crate) fn new_leg(&mut self, now: Instant, peer: String) -> &mut Leg {
         // In sip-answer nobody said who we are, so no name is demanded.
         let ours = match (&self.agent, self.options.mode) {
             (_, Mode::SipAnswer) => String::new(),
@@ -206,15 +135,8 @@ impl Driver {
         match input {
             Input::Datagram(datagram) => {
                 self.last_datagram = now;
-                if self.vanished {
-                    return;
-                }
-                match &mut self.leg {
-                    Some(leg) => leg.handle_datagram(now, &datagram, &mut self.book),
-                    None => self.book.faults.add(format!(
-                        "a datagram from {} before anything was agreed",
-                        datagram.from
-                    )),
+                if !self.vanished {
+                    self.handle_datagram(now, &datagram);
                 }
             }
             Input::Stanza(stanza) if !self.vanished => {
@@ -234,6 +156,43 @@ impl Driver {
             }
             Input::Lan(input) if !self.vanished => self.handle_lan(now, input),
             Input::Stanza(_) | Input::StreamLost(_) | Input::Lan(_) => {}
+        }
+    }
+
+    fn handle_datagram(&mut self, now: Instant, datagram: &Datagram) {
+        let faults = &mut self.book.faults;
+        let reflector = self.reflector.as_mut();
+        if reflector.is_some_and(|reflector| reflector.handle(datagram, faults)) {
+            return;
+        }
+        if let (Some(connectivity), Kind::Stun) =
+            (&mut self.connectivity, classify(&datagram.octets))
+        {
+            let Datagram { from, octets, .. } = datagram;
+            connectivity.handle(now, *from, octets, &mut self.book);
+            return;
+        }
+        if !self.admits(datagram) {
+            return;
+        }
+        let octets = &datagram.octets;
+        let rings = self
+            .agent
+            .as_ref()
+            .is_some_and(|(agent, _)| agent.dialect.is_some());
+        match &mut self.leg {
+            Some(leg) => leg.handle_datagram(now, datagram, &mut self.book),
+            // What opens the peer's NAT overtakes its acceptance.
+            None if rings && classify(octets) == Kind::Keepalive => {
+                self.book.tally.keepalives += 1;
+            }
+            None if rings && is_pinhole(&self.options, octets) => {
+                self.book.tally.unknown_datagrams += 1;
+            }
+            None => self.book.faults.add(format!(
+                "a datagram from {} before anything was agreed",
+                datagram.from
+            )),
         }
     }
 
@@ -284,18 +243,22 @@ impl Driver {
                 lan.handle_timeout(now, &mut self.book);
             }
         }
+        if let Some(connectivity) = &mut self.connectivity {
+            connectivity.handle_timeout(now, &mut self.book);
+        }
+        self.path_timeout(now);
         if let Some(leg) = &mut self.leg {
             leg.handle_timeout(now, &mut self.book);
         }
-        while let Some(event) = self.leg.as_mut().and_then(Leg::poll_event) {
-            self.leg_event(now, event);
+        self.drain(now);
+        if let Some(reflector) = &mut self.reflector {
+            let over = self.book.tally.connected || self.ending.is_some();
+            let mut outbox = Outbox::new();
+            reflector.handle_timeout(now, over, &mut outbox);
+            self.sockets.send(&mut outbox);
         }
-        while let Some(event) = self
-            .agent
-            .as_mut()
-            .and_then(|(agent, _)| agent.events.pop_front())
-        {
-            self.agent_event(now, event);
+        if let Some(connectivity) = &mut self.connectivity {
+            self.sockets.send(&mut connectivity.outbox);
         }
         if let Some(leg) = &mut self.leg {
             if self.options.verbose {
@@ -324,83 +287,14 @@ impl Driver {
         }
     }
 
-    fn leg_event(&mut self, now: Instant, event: LegEvent) {
-        match event {
-            LegEvent::Begun => {
-                if let Some((agent, _)) = &mut self.agent {
-                    agent.peers.begun();
-                }
-            }
-            LegEvent::Connected { remote, setup } => {
-                if let Some((agent, _)) = &mut self.agent {
-                    agent.connected(now);
-                }
-                let setup = setup.as_micros() as f64 / 1000.0;
-                let fields = json!({ "remote": remote.to_string(), "setup_ms": setup });
-                emit(self.start, "connected", fields);
-            }
-            LegEvent::Ended(ending) => {
-                if let Some((agent, _)) = &mut self.agent {
-                    agent.finished();
-                }
-                self.end(now, ending);
-            }
-        }
-    }
-
-    fn agent_event(&mut self, now: Instant, event: AgentEvent) {
-        match event {
-            AgentEvent::Told(name, fields) => emit(self.start, name, fields),
-            AgentEvent::Agreed { peer, addresses } => {
-                let listed = self.agent.as_ref().map(|(agent, _)| {
-                    let mut listed = agent.listed();
-                    // A counter-proposal, or a pinhole's source, is as good as a listed address.
-                    listed.push(self.local.sip);
-                    listed
-                });
-                let caller = self.options.mode.is_caller() && !self.is_glare_callee(&peer);
-                let pinholes = self.options.list.pinholes;
-                let leg = self.new_leg(now, peer);
-                match caller {
-                    true => leg.call(now, "user", addresses.clone()),
-                    false => leg.await_call(now, listed.unwrap_or_default(), addresses.clone()),
-                }
-                if pinholes {
-                    leg.open_pinholes(now, addresses);
-                }
-            }
-            AgentEvent::Announce(tokens) => {
-                if let Some((_, Link::Lan(lan))) = &mut self.agent
-                    && let Err(error) = lan.announce(tokens)
-                {
-                    self.book.faults.add(error);
-                }
-            }
-            AgentEvent::MoreAddresses(addresses) => {
-                if let Some(leg) = &mut self.leg {
-                    leg.more_addresses(&addresses);
-                }
-            }
-            AgentEvent::Over(ending) => {
-                match &mut self.leg {
-                    Some(leg) => leg.abandon(now, ending.clone(), &mut self.book),
-                    None => self.end(now, ending),
-                }
-                if let Some((agent, _)) = &mut self.agent {
-                    agent.finished();
-                }
-            }
-        }
-    }
-
-    fn is_glare_callee(&self, peer: &str) -> bool {
-        let agent = self.agent.as_ref();
-        agent.is_some_and(|(agent, _)| agent.answered.as_deref() == Some(peer))
-    }
-
-    fn end(&mut self, now: Instant, ending: Ending) {
+    /// The call is over.
+    pub(crate) fn end(&mut self, now: Instant, ending: Ending) {
         if self.ending.is_none() {
             let duration = self.book.tally.duration.as_secs_f64();
+            if let Some(connectivity) = &mut self.connectivity {
+                connectivity.stop();
+            }
+            self.direct_at = None;
             emit(
                 self.start,
                 "ended",
@@ -445,10 +339,13 @@ impl Driver {
             Some((_, Link::Server(_))) | None => None,
         };
         let leg = self.leg.as_ref().and_then(Leg::poll_timeout);
+        let checks = self.connectivity.as_ref();
+        let checks = checks.and_then(Connectivity::poll_timeout);
+        let reflector = self.reflector.as_ref().and_then(Reflector::poll_timeout);
         // Once it is over, time alone decides.
         let over = self.ending.as_ref().map(|_| look);
         let far = now + Duration::from_secs(3600);
-        [agent, lan, leg, over]
+        [agent, lan, leg, checks, reflector, self.direct_at, over]
             .into_iter()
             .flatten()
             .min()
@@ -466,7 +363,15 @@ impl Driver {
                 Link::Lan(lan) => lan.finish(),
             }
         }
-        self.book.tally.timestamps_ok = true;
+        let tally = &mut self.book.tally;
+        let agent = self.agent.as_ref();
+        let dialect = agent.and_then(|(agent, _)| agent.dialect);
+        tally.dialect = dialect.map(Dialect::word);
+        tally.mapped = self.reflector.as_ref().and_then(|r| r.mapped);
+        tally.timestamps_ok = true;
+        if let Some(connectivity) = &self.connectivity {
+            connectivity.finish(&mut self.book);
+        }
         if let Some(leg) = &self.leg {
             leg.finish(now, self.vanished, &mut self.book);
             let (sent, received) = leg.octets();

@@ -6,12 +6,12 @@ use crate::options::ListStyle;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Octets of a record.
-const RECORD: usize = 40;
+pub(crate) const RECORD: usize = 40;
 /// What the captured record holds in the twelve octets after an IPv4 address.
 const GARBAGE: [u8; 12] = [0, 0, 0, 0, 0xd6, 0x9a, 0x20, 0xff, 0xfe, 0x63, 0xf7, 0x42];
 
 /// One record.
-fn record(index: usize, address: SocketAddr, garbage: bool) -> [u8; RECORD] {
+pub(crate) fn record(index: usize, address: SocketAddr, garbage: bool) -> [u8; RECORD] {
     let mut octets = [0; RECORD];
     let name = format!("en{index}");
     octets[4..4 + name.len()].copy_from_slice(name.as_bytes());
@@ -32,7 +32,7 @@ fn record(index: usize, address: SocketAddr, garbage: bool) -> [u8; RECORD] {
 }
 
 /// The guard of a record: all sixteen address octets inverted, `~` after the name.
-fn guard(mut record: [u8; RECORD]) -> [u8; RECORD] {
+pub(crate) fn guard(mut record: [u8; RECORD]) -> [u8; RECORD] {
     if let Some(end) = record[4..20].iter().position(|octet| *octet == 0) {
         record[4 + end] = b'~';
     }
@@ -55,6 +55,18 @@ pub(crate) fn encode(addresses: &[SocketAddr], style: &ListStyle) -> String {
     if style.broken_tail {
         octets.extend_from_slice(&record(9, SocketAddr::from(([192, 0, 2, 1], 9)), false)[..23]);
     }
+    text(octets, style)
+}
+
+/// The text of an invitation, with the faults of the flags; its broken tail is one that is missing.
+pub(crate) fn spoil(mut octets: Vec<u8>, style: &ListStyle) -> String {
+    if style.broken_tail {
+        octets.truncate(octets.len().saturating_sub(23));
+    }
+    text(octets, style)
+}
+
+fn text(mut octets: Vec<u8>, style: &ListStyle) -> String {
     if style.no_record {
         octets.truncate(17);
     }
@@ -71,7 +83,11 @@ pub(crate) fn encode(addresses: &[SocketAddr], style: &ListStyle) -> String {
     }
 }
 
-fn octets_of(text: &str) -> Result<Vec<u8>, String> {
+/// The octets of a hex text; white space is skipped.
+///
+/// # Errors
+/// No hex.
+pub(crate) fn octets_of(text: &str) -> Result<Vec<u8>, String> {
     let digits: Vec<char> = text.chars().filter(|c| !c.is_whitespace()).collect();
     digits
         .chunks(2)
@@ -85,7 +101,8 @@ fn octets_of(text: &str) -> Result<Vec<u8>, String> {
         .collect()
 }
 
-fn address_of(record: &[u8]) -> SocketAddr {
+/// The address in a record.
+pub(crate) fn address_of(record: &[u8]) -> SocketAddr {
     let port = u16::from_be_bytes([record[36], record[37]]);
     let ip = match record[3] & 1 == 1 {
         true => {
@@ -145,7 +162,7 @@ pub(crate) fn check(text: &str) -> Vec<String> {
     };
     let mut ipv6_seen = false;
     for (index, record) in octets.chunks_exact(RECORD).enumerate() {
-        check_record(record, &format!("record {index}"), &mut found);
+        check_record(record, &format!("record {index}"), 1, &mut found);
         let ipv6 = record[3] == 1;
         found.expect(ipv6 || !ipv6_seen, || {
             format!("record {index}: IPv4 after IPv6")
@@ -156,10 +173,12 @@ pub(crate) fn check(text: &str) -> Vec<String> {
     found.0
 }
 
-fn check_record(record: &[u8], place: &str, found: &mut Findings) {
+/// What is wrong with a record. Of its flags only those may be set that are `allowed`.
+pub(crate) fn check_record(record: &[u8], place: &str, allowed: u8, found: &mut Findings) {
     let flags = [record[0], record[1], record[2], record[3]];
-    found.expect(matches!(flags, [0, 0, 0, 0 | 1]), || {
-        format!("{place}: flags {flags:02x?}, not 00000000 or 00000001")
+    let plain = flags[..3] == [0; 3] && flags[3] & !allowed == 0;
+    found.expect(plain, || {
+        format!("{place}: flags {flags:02x?}, of which only {allowed:08b} have a meaning here")
     });
     let name = name_of(record);
     found.expect((1..=15).contains(&name.len()) && name.is_ascii(), || {
@@ -170,7 +189,7 @@ fn check_record(record: &[u8], place: &str, found: &mut Findings) {
         || format!("{place}: the name is not padded with zeros"),
     );
     found.expect(!name.ends_with('~'), || {
-        format!("{place}: a guard in a legacy list")
+        format!("{place}: a guard where an address belongs")
     });
     let address = address_of(record);
     found.expect(address.port() != 0, || format!("{place}: port 0"));

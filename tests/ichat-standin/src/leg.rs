@@ -1,10 +1,11 @@
 //! One call from the INVITE to the end: the dialog, the media and the times of the flags.
 
 use crate::checks::Book;
+use crate::connectivity::GIVE_UP;
 use crate::dialog::{Dialog, Event, Phase};
 use crate::ending::Ending;
 use crate::media::Media;
-use crate::options::Options;
+use crate::options::{Options, PeerKind};
 use crate::random::Random;
 use crate::rtp::{Kind, classify};
 use crate::sip::{self, Start};
@@ -23,6 +24,11 @@ const PINHOLE_EVERY: Duration = Duration::from_millis(500);
 const INVITE_TIME: Duration = Duration::from_secs(30);
 /// With a list that nobody can read, no INVITE is awaited for long.
 const NO_INVITE_TIME: Duration = Duration::from_secs(3);
+
+/// It is what another stand-in opens its NAT with.
+pub(crate) fn is_pinhole(options: &Options, octets: &[u8]) -> bool {
+    options.peer_kind == PeerKind::IChat && octets == PINHOLE
+}
 
 /// What a call tells its owner.
 #[derive(Clone, Debug)]
@@ -49,6 +55,10 @@ pub(crate) struct Leg {
     /// When waiting ends, the reason, and whether it is a fault.
     patience: Option<(Instant, &'static str, bool)>,
     reason: Option<&'static str>,
+    /// Media takes the way of SIP, whatever SDP says.
+    by_path: bool,
+    /// That way is found by checks.
+    checked: bool,
     pinholes: Vec<SocketAddr>,
     next_pinhole: Option<Instant>,
     ended: bool,
@@ -70,7 +80,6 @@ impl Leg {
         let media = Media::new(options.clone(), payloads, Random::new(random.u64()));
         let dialog = Dialog::new(options.clone(), names, local, media.ssrc, random);
         Self {
-            options,
             dialog,
             media,
             started: now,
@@ -79,11 +88,14 @@ impl Leg {
             cancel_at: None,
             patience: None,
             reason: None,
+            by_path: options.behind_nat || options.any_source,
+            checked: false,
             pinholes: Vec::new(),
             next_pinhole: None,
             ended: false,
             events: VecDeque::new(),
             outbox: Outbox::new(),
+            options,
         }
     }
 
@@ -121,10 +133,80 @@ impl Leg {
         self.dialog.allowed = allowed;
     }
 
-    /// The peer listed more addresses.
-    pub(crate) fn more_addresses(&mut self, addresses: &[SocketAddr]) {
+    /// We send the INVITE when a path is found.
+    pub(crate) fn wait_for_path(&mut self, now: Instant, allowed: Vec<SocketAddr>) {
+        self.by_path = true;
+        self.checked = true;
+        self.dialog.caller = true;
+        self.dialog.allowed = allowed;
+        self.patience = Some((now + GIVE_UP, "no-path", false));
+    }
+
+    /// The peer sends it when a path is found; if there is none, it does not.
+    pub(crate) fn await_path(&mut self, now: Instant) {
+        self.by_path = true;
+        self.checked = true;
+        if let Some((at, _, true)) = self.patience {
+            self.patience = Some((at.max(now + GIVE_UP), "no-path", false));
+        }
+    }
+
+    /// It was found.
+    pub(crate) fn path_found(&mut self, now: Instant, remote: SocketAddr) {
+        if self.dialog.caller {
+            let allowed = self.dialog.allowed.clone();
+            self.call(now, "user", vec![remote]);
+            self.dialog.allowed.extend(allowed);
+        } else if self
+            .patience
+            .is_some_and(|(_, reason, _)| reason == "no-path")
+        {
+            self.patience = Some((now + INVITE_TIME, "no-invite", true));
+        }
+    }
+
+    /// There is none, and the listed addresses have to do.
+    pub(crate) fn go_direct(&mut self, now: Instant) {
+        if self.dialog.caller && !self.is_begun() {
+            let targets = self.dialog.allowed.clone();
+            self.call(now, "user", targets);
+        }
+    }
+
+    /// Its way was, or is to be, found by checks.
+    pub(crate) fn is_checked(&self) -> bool {
+        self.checked
+    }
+
+    /// The INVITE is ours.
+    pub(crate) fn is_caller(&self) -> bool {
+        self.dialog.caller
+    }
+
+    /// There was an INVITE, or it is over.
+    pub(crate) fn is_begun(&self) -> bool {
+        self.dialog.phase != Phase::Idle
+    }
+
+    /// Packets may come from there too.
+    pub(crate) fn allow(&mut self, remote: SocketAddr) {
+        if !self.dialog.allowed.contains(&remote) {
+            self.dialog.allowed.push(remote);
+        }
+        self.media.allow(remote);
+    }
+
+    /// The request URI may name these too.
+    pub(crate) fn also_listed(&mut self, addresses: impl Iterator<Item = SocketAddr>) {
+        self.dialog.listed.extend(addresses);
+    }
+
+    /// The peer listed more addresses; the INVITE goes there too if they are `targets`.
+    pub(crate) fn more_addresses(&mut self, addresses: &[SocketAddr], targets: bool) {
         self.dialog.allowed.extend(addresses);
-        self.dialog.more_targets(addresses);
+        if targets {
+            self.dialog.more_targets(addresses);
+        }
     }
 
     /// Makes holes in the NAT that is not there.
@@ -143,20 +225,29 @@ impl Leg {
                 Err(error) => book.faults.add(format!("SIP: {error}")),
             },
             Kind::Rtp => {
+                self.follow(*from);
                 if self.media.handle_rtp(*at, *from, octets, book) {
                     self.dialog.media_came(now);
                 }
             }
             Kind::Rtcp => self.media.handle_rtcp(*at, *from, octets, book),
-            Kind::Other => {
+            Kind::Snatmap | Kind::Stun | Kind::Other => {
                 book.tally.unknown_datagrams += 1;
-                book.faults.add(format!(
-                    "a datagram of unknown kind, {} octets",
-                    octets.len()
-                ));
+                let known = is_pinhole(&self.options, octets);
+                book.faults.expect(known, || {
+                    format!("a datagram of unknown kind, {} octets", octets.len())
+                });
             }
         }
         self.drain(now, book);
+    }
+
+    /// The peer has moved to another path that works: so do we.
+    fn follow(&mut self, from: SocketAddr) {
+        let up = matches!(self.dialog.phase, Phase::Answered | Phase::Up);
+        if self.by_path && up && self.dialog.pinned != Some(from) && self.media.redirect(from) {
+            self.dialog.pinned = Some(from);
+        }
     }
 
     fn handle_sip(
@@ -196,6 +287,8 @@ impl Leg {
         while let Some(event) = self.dialog.events.pop_front() {
             match event {
                 Event::Begin { remote } => {
+                    let pinned = self.dialog.pinned.filter(|_| self.by_path);
+                    let remote = pinned.map(|pinned| (pinned, pinned)).or(remote);
                     if let Some(remote) = remote {
                         let mut allowed = self.dialog.allowed.clone();
                         allowed.extend(self.dialog.pinned);

@@ -2,9 +2,10 @@
 
 use crate::agent::Agent;
 use crate::lan::{Lan, LanInput};
+use crate::offered::Offered;
 use crate::options::Options;
 use crate::random::Random;
-use crate::sockets::{Datagram, Local};
+use crate::sockets::Datagram;
 use crate::xml::Element;
 use crate::xmpp::Stream;
 use std::rc::Rc;
@@ -32,7 +33,7 @@ pub(crate) enum Link {
 /// One line on what went wrong.
 pub(crate) fn sign_in(
     options: &Rc<Options>,
-    local: Local,
+    offered: Offered,
     random: Random,
     inputs: Sender<Input>,
 ) -> Result<(Agent, Link), String> {
@@ -52,7 +53,7 @@ pub(crate) fn sign_in(
         }
     });
     Ok((
-        Agent::new(Instant::now(), options.clone(), jid, local.sip, random),
+        Agent::new(Instant::now(), options.clone(), jid, offered, random),
         Link::Server(sender),
     ))
 }

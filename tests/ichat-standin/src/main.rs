@@ -1,17 +1,23 @@
 //! A stand-in for Apple's iChat in tests.
 //!
 //! An independent second implementation of what `docs/protocol` says about the wire: raw XML over
-//! TCP, SIP, RTP and RTCP over UDP, all of its own; only multicast DNS is somebody else's. It behaves like the iChat of the captures,
-//! misbehaves by flags, checks everything that it is sent and ends with a verdict in JSON.
+//! TCP, invitations, STUN checks, SIP, RTP and RTCP over UDP, all of its own; only multicast DNS is
+//! somebody else's. It behaves like the iChat of the captures, misbehaves by flags, checks everything that it is sent and ends with a verdict in JSON.
 
 mod agent;
+mod agree;
+mod bplist;
 mod callable;
+mod candidate;
 mod checks;
 mod cli;
 mod client;
+mod connectivity;
 mod dialog;
 mod driver;
 mod ending;
+mod happenings;
+mod invitation;
 mod ipport;
 mod lan;
 mod lan_flood;
@@ -22,7 +28,9 @@ mod leg;
 mod link;
 mod media;
 mod neighbours;
+mod offered;
 mod options;
+mod pairs;
 mod presence;
 mod random;
 mod ring;
@@ -31,7 +39,11 @@ mod rtp;
 mod sdp;
 mod sip;
 mod sip_checks;
+mod snatmap;
 mod sockets;
+mod start;
+mod stun;
+mod typedstream;
 mod uac;
 mod uas;
 mod ulaw;
@@ -56,7 +68,7 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
-        Ok(cli::Request::Run(options)) => driver::run(*options),
+        Ok(cli::Request::Run(options)) => start::run(*options),
         Err(message) => {
             eprintln!("ichat-standin: {message} (see --help)");
             ExitCode::from(2)

@@ -96,6 +96,23 @@ impl Media {
         }
     }
 
+    /// Packets may come from there too.
+    pub(crate) fn allow(&mut self, remote: SocketAddr) {
+        // Before it is said who may send, everybody may.
+        if self.begun.is_some() && !self.allowed.contains(&remote) {
+            self.allowed.push(remote);
+        }
+    }
+
+    /// Sends there from now on, if packets may come from there. Says whether that is so.
+    pub(crate) fn redirect(&mut self, remote: SocketAddr) -> bool {
+        let known = self.begun.is_some() && self.allowed.contains(&remote);
+        if known {
+            self.remote = Some((remote, remote));
+        }
+        known
+    }
+
     fn send_from(&mut self, now: Instant) {
         self.next_packet = Some(now);
         self.next_rtcp = Some(now + RTCP_FIRST);
@@ -176,7 +193,8 @@ impl Media {
     }
 
     fn check_source(&self, what: &str, now: Instant, from: SocketAddr, book: &mut Book) {
-        let known = self.allowed.is_empty() || self.allowed.contains(&from);
+        let known =
+            self.allowed.is_empty() || self.options.any_source || self.allowed.contains(&from);
         book.faults.expect(known, || {
             format!("{what} comes from the unknown address {from}")
         });

@@ -1,5 +1,6 @@
 //! What the command line asked for, as data.
 
+use crate::typedstream::Processor;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -53,6 +54,26 @@ pub(crate) enum PeerKind {
     IChat,
 }
 
+/// The form of the ring.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// Lists of addresses.
+    #[default]
+    Legacy,
+    /// Invitations, and checks of connectivity.
+    Conference,
+}
+
+impl Dialect {
+    /// Its word in options and output.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Legacy => "legacy",
+            Self::Conference => "conference",
+        }
+    }
+}
+
 /// Everything that can be asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
@@ -77,7 +98,15 @@ pub(crate) struct Options {
     pub(crate) seed: u64,
     pub(crate) verbose: bool,
     pub(crate) peer_kind: PeerKind,
+    /// The address reflector to ask.
+    pub(crate) snatmap: Option<SocketAddr>,
+    /// Others see us at other addresses.
+    pub(crate) behind_nat: bool,
+    /// Where things come from is not held against the peer's lists.
+    pub(crate) any_source: bool,
     pub(crate) vc: VcOptions,
+    pub(crate) conference: ConferenceOptions,
+    pub(crate) checks: CheckOptions,
     pub(crate) lan: LanOptions,
     pub(crate) list: ListStyle,
     pub(crate) sip: SipOptions,
@@ -110,6 +139,37 @@ pub(crate) struct VcOptions {
     pub(crate) no_auto_accept: bool,
     pub(crate) no_subscribe: bool,
     pub(crate) message: Option<String>,
+}
+
+/// Which form the ring has, and how invitations look.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ConferenceOptions {
+    pub(crate) dialect: Dialect,
+    pub(crate) processor: Processor,
+    /// The answer stands in `connectData`.
+    pub(crate) in_connect_data: bool,
+    /// Requests of this form alone are answered with an error.
+    pub(crate) refuse_form: Option<Dialect>,
+    /// Our request has both.
+    pub(crate) both_forms: bool,
+    /// Our own candidate is told so long after both have accepted, and only then.
+    pub(crate) late_candidate: Option<Duration>,
+}
+
+/// The checks of connectivity.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CheckOptions {
+    pub(crate) no_cookie: bool,
+    pub(crate) extra_attributes: bool,
+    pub(crate) tamper_guard: bool,
+    pub(crate) dead_candidate: bool,
+    pub(crate) early: bool,
+    /// A caller's checks go there while it rings.
+    pub(crate) early_target: Option<SocketAddr>,
+    pub(crate) drop_percent: u8,
+    pub(crate) ignore: bool,
+    /// After so long without a path the listed addresses will do.
+    pub(crate) direct: Option<Duration>,
 }
 
 /// The network without a server.
@@ -239,6 +299,11 @@ impl Options {
             seed: 0,
             verbose: false,
             peer_kind: PeerKind::Endpoint,
+            snatmap: None,
+            behind_nat: false,
+            any_source: false,
+            conference: ConferenceOptions::default(),
+            checks: CheckOptions::default(),
             vc: VcOptions {
                 answer_after: Duration::from_millis(300),
                 ..VcOptions::default()
@@ -262,6 +327,13 @@ impl Options {
                 timestamp: None,
             },
         }
+    }
+
+    /// Others see us elsewhere. Who waits for the other's first packet there may wait for ever, so
+    /// we begin; only over IPv6 is an iChat known to wait (`docs/protocol/media.md` `[G]`).
+    pub(crate) fn go_behind_nat(&mut self) {
+        self.behind_nat = true;
+        self.media.wait_for_rtp = false;
     }
 
     /// Where UDP is.

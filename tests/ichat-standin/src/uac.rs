@@ -161,7 +161,7 @@ impl Dialog {
             return;
         };
         lint.extend(sip_checks::check_response(&message, &client.request));
-        if !client.targets.contains(&from) {
+        if !client.targets.contains(&from) && !self.options.any_source {
             lint.push(format!("it comes from {from}, where nothing was sent"));
         }
         book.faults.absorb(&format!("{code} to {method}"), lint);
@@ -250,6 +250,7 @@ impl Dialog {
         match Sdp::parse(&message.body) {
             Ok(answer) => {
                 let offered = self.offered.clone().unwrap_or_default();
+                let from = self.source(from, &answer);
                 let found = sdp::check_answer(&message.body, &answer, from, &offered);
                 book.faults.absorb("SDP answer", found);
                 answer.audio_addresses()

@@ -6,7 +6,7 @@ use crate::dialog::{Dialog, Event, Phase, Served, drop_one};
 use crate::ending::Ending;
 use crate::options::PeerKind;
 use crate::sdp::{self, Sdp};
-use crate::sip::{Message, Parsed, Party};
+use crate::sip::{Message, Parsed, Party, Start};
 use crate::sip_checks::{self, DialogIds};
 use crate::sockets::{Outbox, SocketId};
 use std::net::SocketAddr;
@@ -23,6 +23,30 @@ impl Dialog {
             our_tag: self.us.tag.clone().unwrap_or_default(),
             peer_tag: self.peer.tag.clone().unwrap_or_default(),
         }
+    }
+
+    /// Where its packets may come from; none: anywhere.
+    fn sources(&self) -> &[SocketAddr] {
+        match self.options.any_source {
+            true => &[],
+            false => &self.allowed,
+        }
+    }
+
+    /// What the request URI may name; behind a NAT we cannot know it.
+    fn known_as(&self, message: &Message) -> Vec<SocketAddr> {
+        let mut known = self.listed.clone();
+        if let (Start::Request { uri, .. }, true) = (&message.start, self.options.behind_nat) {
+            let place = uri.rsplit('@').next().unwrap_or_default();
+            known.extend(place.parse::<SocketAddr>());
+        }
+        known
+    }
+
+    /// Where SDP ought to point: a NAT may have changed what is seen.
+    pub(crate) fn source(&self, seen: SocketAddr, sdp: &Sdp) -> SocketAddr {
+        let told = sdp.audio_addresses().filter(|_| self.options.any_source);
+        told.map_or(seen, |(rtp, _)| SocketAddr::new(seen.ip(), rtp.port()))
     }
 
     fn peer_kind(&self) -> PeerKind {
@@ -136,9 +160,9 @@ impl Dialog {
         lint.extend(sip_checks::check_invite(
             &message,
             &self.names,
-            &self.listed,
+            &self.known_as(&message),
             from,
-            &self.allowed,
+            self.sources(),
             self.peer_kind(),
         ));
         book.faults.absorb("INVITE", lint);
@@ -156,6 +180,7 @@ impl Dialog {
         self.phase = Phase::Ringing;
         match Sdp::parse(&message.body) {
             Ok(offer) => {
+                let from = self.source(from, &offer);
                 let found = sdp::check_offer(&message.body, &offer, from, self.peer_kind());
                 book.faults.absorb("SDP offer", found);
                 self.offered = Some(offer);
@@ -317,7 +342,7 @@ impl Dialog {
             lint.push(format!("CSeq {number} after {}", self.peer_cseq));
         }
         self.peer_cseq = number;
-        if self.pinned != Some(from) {
+        if self.pinned != Some(from) && !self.options.any_source {
             lint.push(format!("it comes from {from}, not from {:?}", self.pinned));
         }
         if self.phase == Phase::Over {

@@ -1,10 +1,15 @@
-//! The legacy `vc:*` stanzas, raw, and a strict look at the peer's
-//! (`docs/protocol/xmpp.md`, legacy stanzas `[G]`).
+//! The `vc:*` stanzas of both dialects, raw, and a strict look at the peer's
+//! (`docs/protocol/xmpp.md`, legacy stanzas `[G]`, conference stanzas `[C, I]`).
 
 use crate::checks::Findings;
+use crate::invitation;
 use crate::ipport;
+use crate::options::PeerKind;
 use crate::xml::{Element, escape};
+use std::net::SocketAddr;
 
+/// The child that holds an invitation `[C]`.
+const INVITATION: &str = "AVChatConferenceData";
 const PREFIX: &str = "apple:iq:vc:";
 
 /// What a stanza says.
@@ -34,21 +39,93 @@ pub(crate) fn is_vc(query: &Element) -> bool {
     query.ns.starts_with(PREFIX)
 }
 
-/// `vc:request`.
-pub(crate) fn request(list: &str, video: bool) -> String {
+/// Where a side says it can be reached, in either form or in both; hex texts as they are sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Offer {
+    /// A list of addresses.
+    pub(crate) legacy: Option<String>,
+    /// `AVChatConferenceData`.
+    pub(crate) invitation: Option<String>,
+}
+
+impl Offer {
+    /// A list of addresses alone.
+    pub(crate) fn legacy(list: &str) -> Self {
+        Self {
+            legacy: Some(list.to_owned()),
+            invitation: None,
+        }
+    }
+
+    /// An invitation alone.
+    pub(crate) fn conference(invitation: String) -> Self {
+        Self {
+            legacy: None,
+            invitation: Some(invitation),
+        }
+    }
+
+    /// What a stanza holds; an invitation is one wherever it stands, and blank is nothing.
+    pub(crate) fn of(query: &Element) -> Self {
+        let text = |name: &str| field(query, name).filter(|text| !text.trim().is_empty());
+        let list = text("VCNewCallerIPPortData").or_else(|| text("connectData"));
+        let (hidden, legacy) = match list {
+            Some(list) if invitation::is_invitation(&list) => (Some(list), None),
+            other => (None, other),
+        };
+        Self {
+            legacy,
+            invitation: text(INVITATION).or(hidden),
+        }
+    }
+
+    /// It holds nothing.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.legacy.is_none() && self.invitation.is_none()
+    }
+}
+
+/// The child that holds an invitation, as text.
+fn invitation_child(invitation: &str) -> String {
+    format!("<{INVITATION}>{invitation}</{INVITATION}>")
+}
+
+/// `vc:request`. `external` is what the reflector saw of us.
+pub(crate) fn request(offer: &Offer, video: bool, external: Option<SocketAddr>) -> String {
+    let audio_only = format!("<isAudioOnly>{}</isAudioOnly>", u8::from(!video));
+    let invitation = offer.invitation.as_deref().map(invitation_child);
+    let children = match &offer.legacy {
+        None => format!("{audio_only}{}", invitation.unwrap_or_default()),
+        Some(list) => {
+            let dummy = SocketAddr::from(([127, 0, 0, 1], 0));
+            let external = external.unwrap_or(dummy);
+            let (ip, port) = (external.ip(), external.port());
+            format!(
+                "<VCNewCallerIPPortData>{list}</VCNewCallerIPPortData>{audio_only}\
+                 <extSIPPort>{port}</extSIPPort><extIPAddr>{ip}</extIPAddr>{}",
+                invitation.unwrap_or_default()
+            )
+        }
+    };
     format!(
-        "<query xmlns='apple:iq:vc:request'><VCNewCallerIPPortData>{list}</VCNewCallerIPPortData>\
-         <isAudioOnly>{}</isAudioOnly><extSIPPort>0</extSIPPort><extIPAddr>127.0.0.1</extIPAddr>\
-         <VCProtocolVersion>1</VCProtocolVersion></query>",
-        u8::from(!video),
+        "<query xmlns='apple:iq:vc:request'>{children}\
+         <VCProtocolVersion>1</VCProtocolVersion></query>"
     )
 }
 
-/// `vc:response`.
-pub(crate) fn response(code: u16, list: &str) -> String {
+/// `vc:response`. An invitation stands in its own child, or in the list's if that is `hidden`.
+pub(crate) fn response(code: u16, offer: &Offer, hidden: bool) -> String {
+    let place = match &offer.invitation {
+        Some(invitation) if !hidden => invitation_child(invitation),
+        invitation => {
+            let text = invitation.as_ref().or(offer.legacy.as_ref());
+            let text = text.map(String::as_str).unwrap_or_default();
+            format!("<connectData>{text}</connectData>")
+        }
+    };
     format!(
         "<query xmlns='apple:iq:vc:response'><response>{code}</response>\
-         <connectData>{list}</connectData><VCProtocolVersion>1</VCProtocolVersion></query>"
+         {place}<VCProtocolVersion>1</VCProtocolVersion></query>"
     )
 }
 
@@ -58,9 +135,16 @@ pub(crate) fn cancel() -> String {
 }
 
 /// `vc:counterProposal`.
-pub(crate) fn counter_proposal(list: &str) -> String {
+pub(crate) fn counter_proposal(offer: &Offer) -> String {
+    let place = match &offer.invitation {
+        Some(invitation) => invitation_child(invitation),
+        None => {
+            let list = offer.legacy.as_deref().unwrap_or_default();
+            format!("<connectData>{list}</connectData>")
+        }
+    };
     format!(
-        "<query xmlns='apple:iq:vc:counterProposal'><connectData>{list}</connectData>\
+        "<query xmlns='apple:iq:vc:counterProposal'>{place}\
          <VCProtocolVersion>1</VCProtocolVersion></query>"
     )
 }
@@ -83,14 +167,55 @@ pub(crate) fn field(query: &Element, name: &str) -> Option<String> {
     query.child(name).map(Element::text)
 }
 
-/// The text of the address list, of whichever stanza.
-pub(crate) fn list(query: &Element) -> String {
-    let list = field(query, "VCNewCallerIPPortData").or_else(|| field(query, "connectData"));
-    list.unwrap_or_default()
+/// The children that a stanza may have, the likeliest form first.
+fn forms(kind: Kind, offer: &Offer, peer: PeerKind) -> &'static [&'static [&'static str]] {
+    let conference = offer.invitation.is_some();
+    match kind {
+        Kind::Request if conference && offer.legacy.is_some() => &[&[
+            "VCNewCallerIPPortData",
+            "isAudioOnly",
+            "extSIPPort",
+            "extIPAddr",
+            INVITATION,
+            "VCProtocolVersion",
+        ]],
+        Kind::Request if conference => &[&["isAudioOnly", INVITATION, "VCProtocolVersion"]],
+        Kind::Request => &[&[
+            "VCNewCallerIPPortData",
+            "isAudioOnly",
+            "extSIPPort",
+            "extIPAddr",
+            "VCProtocolVersion",
+        ]],
+        Kind::Response if conference && peer == PeerKind::IChat => &[
+            &["response", INVITATION, "VCProtocolVersion"],
+            &["response", "connectData", "VCProtocolVersion"],
+        ],
+        Kind::Response if conference => &[&["response", INVITATION, "VCProtocolVersion"]],
+        Kind::Response => &[
+            &["response", "connectData", "VCProtocolVersion"],
+            &[
+                "response",
+                "connectData",
+                "responseData",
+                "VCProtocolVersion",
+            ],
+        ],
+        Kind::Cancel => &[&["VCProtocolVersion"]],
+        Kind::CounterProposal if conference => &[&[INVITATION, "VCProtocolVersion"]],
+        Kind::CounterProposal => &[&["connectData", "VCProtocolVersion"]],
+    }
 }
 
-/// What is wrong with the peer's stanza. Without a server a sender has no resource.
-pub(crate) fn check(kind: Kind, iq: &Element, query: &Element, has_server: bool) -> Vec<String> {
+/// What is wrong with the peer's stanza; what an invitation says is looked at elsewhere. Without
+/// a server a sender has no resource.
+pub(crate) fn check(
+    kind: Kind,
+    iq: &Element,
+    query: &Element,
+    has_server: bool,
+    peer: PeerKind,
+) -> Vec<String> {
     let mut found = Findings::default();
     found.expect(iq.attribute("type") == "set", || {
         format!("type {:?} instead of set", iq.attribute("type"))
@@ -103,27 +228,9 @@ pub(crate) fn check(kind: Kind, iq: &Element, query: &Element, has_server: bool)
     found.expect(iq.children().count() == 1 && query.name == "query", || {
         "not exactly one <query/>".into()
     });
+    let offer = Offer::of(query);
     let names: Vec<&str> = query.children().map(|child| child.name.as_str()).collect();
-    let forms: &[&[&str]] = match kind {
-        Kind::Request => &[&[
-            "VCNewCallerIPPortData",
-            "isAudioOnly",
-            "extSIPPort",
-            "extIPAddr",
-            "VCProtocolVersion",
-        ]],
-        Kind::Response => &[
-            &["response", "connectData", "VCProtocolVersion"],
-            &[
-                "response",
-                "connectData",
-                "responseData",
-                "VCProtocolVersion",
-            ],
-        ],
-        Kind::Cancel => &[&["VCProtocolVersion"]],
-        Kind::CounterProposal => &[&["connectData", "VCProtocolVersion"]],
-    };
+    let forms = forms(kind, &offer, peer);
     found.expect(forms.contains(&names.as_slice()), || {
         format!(
             "children {names:?} instead of {:?}",
@@ -140,20 +247,32 @@ pub(crate) fn check(kind: Kind, iq: &Element, query: &Element, has_server: bool)
         format!("VCProtocolVersion {version:?} instead of 1")
     });
     match kind {
-        Kind::Request => check_request(query, &mut found),
-        Kind::Response => check_response(query, &mut found),
-        Kind::CounterProposal => found.0.extend(ipport::check(&list(query))),
+        Kind::Request => check_request(query, &offer, peer, &mut found),
+        Kind::Response => check_response(query, &offer, &mut found),
+        Kind::CounterProposal => check_list(query, &offer, &mut found),
         Kind::Cancel => {}
     }
     found.0
 }
 
-fn check_request(query: &Element, found: &mut Findings) {
-    found.0.extend(ipport::check(&list(query)));
+/// A list of addresses, unless there is an invitation and nothing else.
+fn check_list(query: &Element, offer: &Offer, found: &mut Findings) {
+    if offer.legacy.is_some() || offer.invitation.is_none() {
+        let list = field(query, "VCNewCallerIPPortData").or_else(|| field(query, "connectData"));
+        found.0.extend(ipport::check(&list.unwrap_or_default()));
+    }
+}
+
+fn check_request(query: &Element, offer: &Offer, peer: PeerKind, found: &mut Findings) {
+    check_list(query, offer, found);
     let audio = field(query, "isAudioOnly");
-    found.expect(audio.as_deref() == Some("1"), || {
+    let video = audio.as_deref() == Some("0") && peer == PeerKind::IChat;
+    found.expect(audio.as_deref() == Some("1") || video, || {
         format!("isAudioOnly {audio:?} instead of 1: calls are audio only")
     });
+    if offer.legacy.is_none() && offer.invitation.is_some() {
+        return;
+    }
     let port = field(query, "extSIPPort").unwrap_or_default();
     found.expect(port.parse::<u16>().is_ok(), || {
         format!("extSIPPort {port:?}")
@@ -164,12 +283,13 @@ fn check_request(query: &Element, found: &mut Findings) {
     });
 }
 
-fn check_response(query: &Element, found: &mut Findings) {
+fn check_response(query: &Element, offer: &Offer, found: &mut Findings) {
     let code = field(query, "response").unwrap_or_default();
     match code.parse::<u16>() {
-        Ok(0) => found.0.extend(ipport::check(&list(query))),
+        Ok(0) => check_list(query, offer, found),
         Ok(1 | 2 | 3 | 4 | 7 | 11) => {
-            found.expect(list(query).is_empty(), || {
+            let empty = field(query, "connectData").is_none_or(|text| text.is_empty());
+            found.expect(empty && offer.is_blank(), || {
                 format!("response {code} with a connectData that is not empty")
             });
         }
@@ -178,83 +298,5 @@ fn check_response(query: &Element, found: &mut Findings) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::xml::{Item, StreamReader};
-
-    const LIST: &str =
-        "00000000657468300000000000000000000000007f0000010000000000000000000000003ae80000";
-
-    fn look(text: &str) -> Vec<String> {
-        let mut reader = StreamReader::default();
-        reader.push(b"<s xmlns='jabber:client'>");
-        reader.push(text.as_bytes());
-        reader.next().unwrap();
-        let Ok(Some(Item::Stanza(iq))) = reader.next() else {
-            panic!("{text}")
-        };
-        let query = iq.children().next().unwrap();
-        check(Kind::of(query).unwrap(), &iq, query, true)
-    }
-
-    fn wrapped(query: &str) -> String {
-        format!("<iq type='set' id='iChat_1' from='a@b/c' to='d@e/f'>{query}</iq>")
-    }
-
-    #[test]
-    fn the_gateway_s_request_differs_only_by_its_bare_sender() {
-        let found = look(include_str!("../tests/vectors/gateway-2009-request.xml"));
-        assert_eq!(found, ["from \"alice@sipgw.im.test\" is no full JID"]);
-        let found = look(include_str!("../tests/vectors/gateway-2009-response.xml"));
-        assert_eq!(found, ["from \"bob@sipgw.im.test\" is no full JID"]);
-    }
-
-    #[test]
-    fn our_stanzas_are_found_right() {
-        for query in [
-            request(LIST, false),
-            response(0, LIST),
-            response(2, ""),
-            cancel(),
-            counter_proposal(&format!("\n{LIST}")),
-        ] {
-            assert_eq!(look(&wrapped(&query)), [""; 0], "{query}");
-        }
-    }
-
-    #[test]
-    fn each_deviation_is_found() {
-        let good = request(LIST, false);
-        for (query, word) in [
-            (good.replace("<extSIPPort>0</extSIPPort>", ""), "children"),
-            (
-                good.replace(">1</VCProtocolVersion>", ">2</VCProtocolVersion>"),
-                "VCProtocolVersion",
-            ),
-            (request(LIST, true), "isAudioOnly"),
-            (request("", false), "empty"),
-            (good.replace("<extSIPPort>0", "<extSIPPort>x"), "extSIPPort"),
-            (good.replace("127.0.0.1", "::1"), "extIPAddr"),
-            (
-                good.replace("<extSIPPort>", "<extSIPPort xmlns='x'>"),
-                "namespace",
-            ),
-            (response(1, LIST), "not empty"),
-            (response(0, ""), "empty"),
-            (response(9, ""), "no meaning"),
-            (response(0, "\n \n"), "white space"),
-            (cancel().replace("<VCP", "<extra/><VCP"), "children"),
-        ] {
-            let found = look(&wrapped(&query)).join("\n");
-            assert!(found.contains(word), "{word}: {found}");
-        }
-        let swapped = good
-            .replace("<extSIPPort>0</extSIPPort>", "")
-            .replace("</extIPAddr>", "</extIPAddr><extSIPPort>0</extSIPPort>");
-        assert!(look(&wrapped(&swapped)).join("\n").contains("children"));
-        let result = wrapped(&good)
-            .replace("'set'", "'result'")
-            .replace("iChat_1", "");
-        assert_eq!(look(&result).len(), 2);
-    }
-}
+#[path = "vc_tests.rs"]
+mod tests;

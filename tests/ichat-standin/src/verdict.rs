@@ -4,6 +4,7 @@ use crate::checks::Book;
 use crate::ending::Ending;
 use serde_json::{Value, json};
 use std::io::Write;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// What was counted.
@@ -43,6 +44,17 @@ pub(crate) struct Tally {
     pub(crate) streams_out: u64,
     pub(crate) silent_closed_ms: Option<u64>,
     pub(crate) endless_octets: Option<u64>,
+    pub(crate) dialect: Option<&'static str>,
+    pub(crate) checks_sent: u64,
+    pub(crate) checks_succeeded: u64,
+    pub(crate) checks_received: u64,
+    pub(crate) checks_answered: u64,
+    pub(crate) peer_reflexive: u64,
+    pub(crate) path: Option<SocketAddr>,
+    pub(crate) path_kind: Option<&'static str>,
+    pub(crate) path_ms: Option<f64>,
+    pub(crate) candidates: Vec<Value>,
+    pub(crate) mapped: Option<SocketAddr>,
     pub(crate) connected: bool,
     pub(crate) duration: Duration,
 }
@@ -60,7 +72,20 @@ pub(crate) fn emit(start: Instant, event: &str, fields: Value) {
 /// The verdict's fields.
 pub(crate) fn verdict(book: &Book, ending: &Ending) -> Value {
     let t = &book.tally;
-    json!({
+    let mut fields = json!({
+        "dialect": t.dialect,
+        "checks_sent": t.checks_sent,
+        "checks_succeeded": t.checks_succeeded,
+        "checks_received": t.checks_received,
+        "checks_answered": t.checks_answered,
+        "peer_reflexive": t.peer_reflexive,
+        "path": t.path.map(|path| path.to_string()),
+        "path_kind": t.path_kind,
+        "path_ms": t.path_ms,
+        "candidates": t.candidates,
+        "mapped": t.mapped.map(|mapped| mapped.to_string()),
+    });
+    let call = json!({
         "ok": book.faults.is_empty(),
         "faults": book.faults.lines(),
         "ended": ending.reason,
@@ -101,7 +126,11 @@ pub(crate) fn verdict(book: &Book, ending: &Ending) -> Value {
         "streams_out": t.streams_out,
         "silent_closed_ms": t.silent_closed_ms,
         "endless_octets": t.endless_octets,
-    })
+    });
+    if let (Some(fields), Value::Object(call)) = (fields.as_object_mut(), call) {
+        fields.extend(call);
+    }
+    fields
 }
 
 #[cfg(test)]

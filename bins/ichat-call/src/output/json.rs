@@ -27,6 +27,16 @@ pub(crate) fn event(event: &Event, since: Duration) -> Value {
     Value::Object(all)
 }
 
+/// Another event, with the same beginning.
+pub(super) fn named(name: &str, fields: Map<String, Value>, since: Duration) -> Value {
+    let mut all = object([
+        ("event", name.into()),
+        ("t", rounded(since.as_secs_f64(), 6)),
+    ]);
+    all.extend(fields);
+    Value::Object(all)
+}
+
 fn parts(event: &Event) -> (&'static str, Option<u32>, Map<String, Value>) {
     match event {
         Event::Online { jid } => ("online", None, object([("jid", json!(jid))])),

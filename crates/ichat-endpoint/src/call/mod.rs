@@ -17,6 +17,7 @@ mod negotiation;
 mod silence;
 mod state;
 mod transitions;
+mod ways;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -54,6 +55,9 @@ pub struct CallConfig {
     pub remote_name: String,
     /// The user agent that we call ourselves.
     pub user_agent: String,
+    /// Whether connectivity checks say where the peer is, as in the conference dialect: then nothing
+    /// that it lists or describes is heard unless it is [trusted](Call::trust).
+    pub checked: bool,
     /// Codecs in the order of preference; empty: the best common one.
     pub codecs: Vec<CodecName>,
     /// Hang up after this long connected.
@@ -130,8 +134,8 @@ impl Call {
         let listed: Vec<SocketAddr> = routes.iter().map(|route| route.remote).collect();
         call.state = State::Dialing {
             ua,
-            sources: Sources::new(&listed),
-            hints: 0,
+            sources: call.sources(&listed),
+            hints: Vec::new(),
             deadline: ring_for.map(|patience| now + patience),
         };
         call.drain(now);
@@ -145,7 +149,7 @@ impl Call {
         let mut call = Self::with_state(now, config, now, State::Ended { ua: None });
         call.state = State::Awaiting {
             ua: call.user_agent(),
-            sources: Sources::new(listed),
+            sources: call.sources(listed),
             deadline: now + INVITE_PATIENCE,
         };
         call
@@ -185,6 +189,14 @@ impl Call {
             sdp_version: 1,
             viceroy: false,
             warned_of_invite: false,
+        }
+    }
+
+    fn sources(&self, listed: &[SocketAddr]) -> Sources {
+        if self.config.checked {
+            Sources::checked(listed)
+        } else {
+            Sources::new(listed)
         }
     }
 
@@ -230,7 +242,7 @@ impl Call {
     fn expects(&self, source: SocketAddr, from: Option<&str>) -> bool {
         match &self.state {
             State::Awaiting { sources, .. } => {
-                sources.allows(source)
+                sources.may_invite(source)
                     || from.is_some_and(|name| name.eq_ignore_ascii_case(&self.config.remote_name))
             }
             State::Dialing { .. }
@@ -327,30 +339,6 @@ impl Call {
         }
     }
 
-    /// A datagram of no known kind. While an INVITE is out without any reply, its source is a
-    /// hint: iChat sends such "pinhole" datagrams (docs/protocol/connectivity.md, which datagram is
-    /// what \[G\]; docs/protocol/field.md, 3).
-    fn handle_unknown(&mut self, now: Instant, route: Route) {
-        match &mut self.state {
-            State::Dialing {
-                ua, sources, hints, ..
-            } => {
-                if ua.route().is_none() && *hints < MAX_HINTS && sources.add(route.remote) {
-                    *hints += 1;
-                    tracing::info!(
-                        "a datagram opened a way to the peer; the INVITE goes there too"
-                    );
-                    ua.add_route(now, route, true);
-                }
-            }
-            State::Active { media, .. } => media.count_dropped(),
-            State::Awaiting { .. }
-            | State::Offered { .. }
-            | State::Ending { .. }
-            | State::Ended { .. } => {}
-        }
-    }
-
     /// Answers the plain SIP caller that rings.
     pub fn answer(&mut self, now: Instant) {
         self.since = now;
@@ -400,29 +388,6 @@ impl Call {
         matches!(taken, Some(Ok(()) | Err(SipError::OtherDialog)))
     }
 
-    /// More addresses of the peer, from a counter-proposal: tried like the others.
-    pub fn add_routes(&mut self, now: Instant, routes: &[Route]) {
-        match &mut self.state {
-            State::Dialing { ua, sources, .. } => {
-                for route in routes.iter().take(MAX_ROUTES) {
-                    if sources.add(route.remote) {
-                        ua.add_route(now, *route, false);
-                    }
-                }
-            }
-            State::Awaiting { sources, .. } => {
-                for route in routes.iter().take(MAX_ROUTES) {
-                    sources.add(route.remote);
-                }
-            }
-            State::Offered { .. }
-            | State::Active { .. }
-            | State::Ending { .. }
-            | State::Ended { .. } => {}
-        }
-        self.drain(now);
-    }
-
     /// What is to be done next.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
@@ -462,6 +427,3 @@ impl Call {
         });
     }
 }
-
-/// At most this many pinhole hints are followed in one call.
-const MAX_HINTS: u8 = 4;

@@ -114,11 +114,15 @@ pub(crate) fn plan(
     mut sources: Sources,
 ) -> Option<MediaPlan> {
     let codec = codec_of(&format)?;
-    let (rtp, rtcp) = media_addresses(audio, sip);
-    sources.add(sip.remote);
-    sources.add(audio.rtp);
-    sources.add(rtp);
-    sources.add(rtcp);
+    let (rtp, rtcp) = if sources.are_checked() {
+        (sip.remote, sip.remote)
+    } else {
+        media_addresses(audio, sip)
+    };
+    sources.trust(sip.remote);
+    sources.describe(audio.rtp);
+    sources.describe(rtp);
+    sources.describe(rtcp);
     sources.note_translation(sip.remote, audio.rtp.ip());
     if audio.rtcp.is_none() {
         sources.allow_next_port_for_rtcp();

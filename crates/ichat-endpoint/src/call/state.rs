@@ -40,7 +40,7 @@ pub(super) enum State {
         /// The callee's addresses.
         sources: Sources,
         /// Pinhole hints that were followed.
-        hints: u8,
+        hints: Vec<Route>,
         /// Until when the callee may ring, if there is a limit.
         deadline: Option<Instant>,
     },

@@ -1,9 +1,9 @@
 //! Signing in, joining the local network, placing the call: what comes before the loop.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
-use ichat_xmpp::client::connect;
-use ichat_xmpp::{FullJid, Jid, Mode, SessionConfig, Software};
+use ichat_xmpp::client::Persistent;
+use ichat_xmpp::{CallDialect, FullJid, Jid, Mode, SessionConfig, Software, WallClock};
 
 use super::config::{LinkLocal, RunError, Signalling, Target, Task};
 use super::links::{Kind, LinkId};
@@ -18,18 +18,17 @@ impl Driver {
         task: &Task,
     ) -> Result<(), RunError> {
         let Signalling { server, link, lan } = signalling;
+        let reflectors = self.config.reflectors.clone();
+        let looked_up = tokio::spawn(async move { reflectors.resolve().await });
         let mut first = None;
         if let Some(config) = server {
-            let connection = connect(*config).await?;
-            let jid = connection.jid().clone();
+            let server = Persistent::connect(*config).await?;
+            let jid = server.jid().clone();
             self.tell(Event::Online {
                 jid: jid.to_string(),
             });
             let config = self.session_config(jid, Mode::Server);
-            first = Some(
-                self.links
-                    .open(Instant::now(), Kind::Server, connection, config),
-            );
+            first = Some(self.links.open_server(Instant::now(), server, config));
         }
         if let Some(LinkLocal {
             connection,
@@ -53,6 +52,10 @@ impl Driver {
             self.join_lan(config).await?;
         }
         self.drain();
+        self.servers = looked_up.await.unwrap_or_default();
+        for fault in std::mem::take(&mut self.servers.faults) {
+            self.warn(None, "unknown-host", fault);
+        }
         if let Task::Call(target) = task {
             self.place_call(target, first).await?;
         }
@@ -73,16 +76,18 @@ impl Driver {
         }
     }
 
-    /// Rings a peer over a stream.
+    /// Rings a peer over a stream, as soon as servers have said where they see us.
     pub(super) fn ring(&mut self, number: CallNumber, link: LinkId, peer: Jid, since: Instant) {
+        let now = Instant::now();
         self.refresh_addresses();
-        let addresses = self.connect_data();
-        let timeout = self.config.timeout;
-        if let Some(session) = self.links.session(link) {
-            let id = session.call(Instant::now(), peer, addresses, None, timeout);
-            let leg = super::links::Leg { link, id };
-            self.stage = Stage::Calling { number, leg, since };
-        }
+        self.connect(now, self.config.dialect != CallDialect::Legacy);
+        self.stage = Stage::Gathering {
+            number,
+            link,
+            peer,
+            since,
+        };
+        self.advance(now);
     }
 
     pub(super) fn session_config(&mut self, jid: FullJid, mode: Mode) -> SessionConfig {
@@ -94,9 +99,14 @@ impl Driver {
         };
         SessionConfig {
             mode,
+            tokens: self.config.dialect.advertised().tokens(),
             accept: self.config.accept,
             subscribe: self.config.subscribe,
             ring_timeout: self.config.timeout,
+            wall_clock: Some(WallClock {
+                at: Instant::now(),
+                time: SystemTime::now(),
+            }),
             ..SessionConfig::new(jid, software, self.seed.next_u64())
         }
     }

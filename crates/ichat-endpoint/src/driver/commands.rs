@@ -42,11 +42,16 @@ impl Driver {
                 self.cancel_leg(now, leg);
                 self.end_ringing(number, Reason::Cancelled);
             }
-            Stage::Glare { number, .. } => {
+            Stage::Checking(checking) => {
+                let (number, leg) = (checking.number, checking.leg);
+                self.cancel_leg(now, leg);
+                self.end_ringing(number, Reason::Cancelled);
+            }
+            Stage::Gathering { number, .. } | Stage::Glare { number, .. } => {
                 let number = *number;
                 self.end_ringing(number, Reason::Cancelled);
             }
-            Stage::Asked { .. } => self.refuse_asked(now, Reason::Declined),
+            Stage::Asked(_) => self.refuse_asked(now, Reason::Declined),
             Stage::Talking { call, .. } => call.hang_up(now),
         }
         false

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use ichat_audio::{AudioError, CodecName, SinkSpec, SourceSpec};
 use ichat_sip::Route;
 use ichat_xmpp::client::lan::{LanConfig, LanError};
-use ichat_xmpp::client::{ConnectConfig, ConnectError, Connection};
-use ichat_xmpp::{AcceptPolicy, BareJid, FullJid, Jid};
+use ichat_xmpp::client::{ConnectConfig, ConnectError, Connection, GaveUp};
+use ichat_xmpp::{AcceptPolicy, BareJid, CallDialect, FullJid, Jid};
 use tokio::sync::mpsc;
 
+use super::reflectors::Reflectors;
 use crate::event::Reason;
 use crate::sockets::{BindError, PortChoice};
 
@@ -55,6 +56,10 @@ pub struct EndpointConfig {
     pub output: SinkSpec,
     /// A recording of both sides.
     pub record: Option<PathBuf>,
+    /// In which forms we ring, and which one we advertise.
+    pub dialect: CallDialect,
+    /// Servers that tell how others see us, or lend us an address.
+    pub reflectors: Reflectors,
     /// Codecs in the order of preference; empty: the best common one.
     pub codecs: Vec<CodecName>,
     /// Hang up after this long connected.
@@ -88,6 +93,8 @@ impl Default for EndpointConfig {
             looped: false,
             output: SinkSpec::Null,
             record: None,
+            dialect: CallDialect::Legacy,
+            reflectors: Reflectors::default(),
             codecs: Vec::new(),
             duration: None,
             timeout: Duration::from_secs(60),
@@ -266,9 +273,12 @@ pub enum RunError {
         /// Whom it fits.
         names: String,
     },
-    /// The stream to the server broke while no call was up.
+    /// The stream to the server broke while we looked around.
     #[error("the connection to the server is lost: {0}")]
     StreamLost(String),
+    /// The server does not want us back.
+    #[error("signed out by the server: {0}")]
+    SignedOut(GaveUp),
 }
 
 impl RunError {
@@ -285,6 +295,7 @@ impl RunError {
             Self::Pcap { .. } => "file",
             Self::Resolve { .. } => "unknown-host",
             Self::StreamLost(_) => "server-unreachable",
+            Self::SignedOut(gave_up) => gave_up.code(),
             Self::Lan(_) => "lan",
             Self::Ambiguous { .. } => "ambiguous",
         }
@@ -305,7 +316,8 @@ impl RunError {
             | Self::Resolve { .. }
             | Self::NoRoute { .. }
             | Self::Lan(_)
-            | Self::StreamLost(_) => false,
+            | Self::StreamLost(_)
+            | Self::SignedOut(_) => false,
         }
     }
 }

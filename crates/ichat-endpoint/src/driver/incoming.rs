@@ -1,20 +1,31 @@
 //! Calls that come in, by XMPP or by plain SIP, and what XMPP tells besides.
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
-use ichat_invitation::IpPortList;
 use ichat_sip::message::Method;
 use ichat_sip::{PeekKind, Route};
 use ichat_xmpp::{Jid, ResponseCode, Subscription};
 
 use super::audio::Audio;
 use super::config::{Allowed, AnswerMode};
+use super::connection::Role;
 use super::links::{Leg, LinkId};
-use super::outgoing::candidates;
+use super::outgoing::word_of;
+use super::stage::Asked;
 use super::{Driver, Stage};
 use crate::call::Call;
-use crate::event::{Acceptance, CallNumber, Dialect, Event, Reason};
+use crate::event::{Acceptance, CallNumber, Event, Reason, Summary};
+use crate::introductions::Introduction;
+
+/// A request as it came by XMPP.
+pub(super) struct Request {
+    pub(super) leg: Leg,
+    pub(super) from: Jid,
+    pub(super) dialect: ichat_xmpp::Dialect,
+    pub(super) audio_only: bool,
+    /// An address list or an invitation.
+    pub(super) text: String,
+}
 
 /// What happens to a caller.
 enum Decision {
@@ -86,7 +97,7 @@ impl Driver {
         }
         let user_agent = format!("{}/{}", self.config.software.0, self.config.software.1);
         if let Some(reply) = ichat_sip::stray_reply(octets, &user_agent) {
-            self.transmit(route, &reply);
+            self.transmit(now, route, &reply);
         }
     }
 
@@ -109,69 +120,66 @@ impl Driver {
     }
 
     /// A request has come by XMPP.
-    pub(super) fn handle_request(
-        &mut self,
-        now: Instant,
-        leg: Leg,
-        from: Jid,
-        dialect: Dialect,
-        audio_only: bool,
-        connect_data: &str,
-    ) {
-        if let Stage::Glare { number, link } = self.stage
-            && link == leg.link
-        {
-            let listed = self.read_list(number, connect_data);
-            self.stage = Stage::Asked {
-                number,
-                leg,
-                from,
-                listed,
-            };
-            return self.answer(now);
+    pub(super) fn handle_request(&mut self, now: Instant, request: Request) {
+        let Request {
+            leg,
+            from,
+            dialect,
+            audio_only,
+            text,
+        } = request;
+        let read = Introduction::read(dialect, &text);
+        let usable = read.as_ref().is_ok_and(|theirs| self.is_usable(theirs));
+        let crossed = match &self.stage {
+            Stage::Glare { number, link } if *link == leg.link => Some(*number),
+            // We were about to ring the same person.
+            Stage::Gathering {
+                number, link, peer, ..
+            } if *link == leg.link && peer.to_bare() == from.to_bare() => Some(*number),
+            Stage::Idle
+            | Stage::Gathering { .. }
+            | Stage::Calling { .. }
+            | Stage::Glare { .. }
+            | Stage::Asked(_)
+            | Stage::Checking(_)
+            | Stage::Talking { .. } => None,
+        };
+        if let Some(number) = crossed {
+            self.warn_of(number, &read, usable);
+            self.ask(now, number, leg, from, read.unwrap_or_default());
+            if usable {
+                self.answer(now);
+            } else {
+                self.refuse_asked(now, Reason::Failed);
+            }
+            return;
         }
         let number = self.take_number();
         self.refresh_addresses();
-        if !matches!(self.stage, Stage::Idle) {
+        let free = matches!(self.stage, Stage::Idle);
+        let decision = match (free, usable) {
             // A plain SIP call is on, of which the XMPP side knows nothing.
-            self.respond(now, leg, ResponseCode::Busy);
-            let ask = false;
-            self.tell(Event::Incoming {
-                call: number,
-                from: from.to_string(),
-                dialect,
-                audio_only,
-                ask,
-            });
-            self.tell(Event::Ended {
-                call: number,
-                summary: crate::event::Summary::without_media(Reason::Busy),
-            });
-            return;
-        }
-        let read = IpPortList::parse_hex(connect_data);
-        let listed = read.as_ref().map(IpPortList::addresses).unwrap_or_default();
-        let usable = !self.routes_to(&listed).is_empty();
-        let decision = if usable {
-            self.decide(Some((leg.link, &from)))
-        } else {
-            Decision::Refuse(Reason::Failed)
+            (false, _) => Decision::Refuse(Reason::Busy),
+            (true, false) => Decision::Refuse(Reason::Failed),
+            (true, true) => self.decide(Some((leg.link, &from))),
         };
-        let ask = matches!(decision, Decision::Ask);
         self.tell(Event::Incoming {
             call: number,
             from: from.to_string(),
-            dialect,
+            dialect: word_of(read.as_ref().map_or(dialect, Introduction::dialect)),
             audio_only,
-            ask,
+            ask: matches!(decision, Decision::Ask),
         });
-        self.warn_of_list(number, &read, usable);
-        self.stage = Stage::Asked {
-            number,
-            leg,
-            from,
-            listed,
-        };
+        if !free {
+            self.respond(now, leg, ResponseCode::Busy);
+            let summary = Summary::without_media(Reason::Busy);
+            return self.tell(Event::Ended {
+                call: number,
+                summary,
+            });
+        }
+        self.warn_of(number, &read, usable);
+        self.ask(now, number, leg, from, read.unwrap_or_default());
         match decision {
             Decision::Ask => {}
             Decision::Answer => self.answer(now),
@@ -179,14 +187,36 @@ impl Driver {
         }
     }
 
+    /// Notes what rings, and begins to look for the ways to the caller.
+    fn ask(
+        &mut self,
+        now: Instant,
+        number: CallNumber,
+        leg: Leg,
+        from: Jid,
+        theirs: Introduction,
+    ) {
+        self.connect(now, theirs.conference.is_some());
+        self.stage = Stage::Asked(Box::new(Asked {
+            number,
+            leg,
+            from,
+            theirs,
+            answered: false,
+        }));
+    }
+
     /// The user, or the configuration, answers what rings.
     pub(super) fn answer(&mut self, now: Instant) {
         let number = match &self.stage {
-            Stage::Asked { number, .. } => *number,
+            Stage::Asked(asked) => asked.number,
             Stage::Talking { call, .. } if !call.has_media() => call.number(),
-            Stage::Idle | Stage::Calling { .. } | Stage::Glare { .. } | Stage::Talking { .. } => {
-                return;
-            }
+            Stage::Idle
+            | Stage::Gathering { .. }
+            | Stage::Calling { .. }
+            | Stage::Glare { .. }
+            | Stage::Checking(_)
+            | Stage::Talking { .. } => return,
         };
         if self.audio.is_none() {
             self.takes += 1;
@@ -204,36 +234,40 @@ impl Driver {
                 }
             }
         }
-        match std::mem::replace(&mut self.stage, Stage::Idle) {
-            Stage::Asked {
-                number,
-                leg,
-                from,
-                listed,
-            } => {
-                self.accept_request(now, number, leg, &from, &listed);
-            }
-            Stage::Talking { mut call, leg } => {
-                call.answer(now);
-                self.stage = Stage::Talking { call, leg };
-            }
-            other @ (Stage::Idle | Stage::Calling { .. } | Stage::Glare { .. }) => {
-                self.stage = other;
-            }
+        match &mut self.stage {
+            Stage::Asked(asked) => asked.answered = true,
+            Stage::Talking { call, .. } => call.answer(now),
+            Stage::Idle
+            | Stage::Gathering { .. }
+            | Stage::Calling { .. }
+            | Stage::Glare { .. }
+            | Stage::Checking(_) => {}
         }
+        self.advance(now);
     }
 
-    fn accept_request(
-        &mut self,
-        now: Instant,
-        number: CallNumber,
-        leg: Leg,
-        from: &Jid,
-        listed: &[SocketAddr],
-    ) {
-        let addresses = self.connect_data();
+    /// What was answered is accepted: servers have said what they know, or had their time.
+    pub(super) fn accept_asked(&mut self, now: Instant) {
+        let Stage::Asked(asked) = std::mem::replace(&mut self.stage, Stage::Idle) else {
+            return;
+        };
+        let Asked {
+            number,
+            leg,
+            from,
+            theirs,
+            ..
+        } = *asked;
+        let text = match &theirs.conference {
+            Some(conference) => {
+                let request = Some(&conference.invitation);
+                self.invitation(now, leg.link, &from, Role::Callee, request)
+                    .unwrap_or_default()
+            }
+            None => self.address_list(),
+        };
         let session = self.links.session(leg.link);
-        let accepted = session.map(|session| session.accept(now, leg.id, addresses));
+        let accepted = session.map(|session| session.accept(now, leg.id, text));
         if let Some(Err(error)) = accepted {
             tracing::warn!(%error, "the call was gone before it was answered");
             self.end_ringing(number, Reason::Cancelled);
@@ -242,30 +276,46 @@ impl Driver {
         self.tell(Event::Accepted {
             call: number,
             acceptance: Acceptance::From(from.to_string()),
-            dialect: Dialect::Legacy,
-            candidates: candidates(listed),
+            dialect: word_of(theirs.dialect()),
+            candidates: theirs.listed.clone(),
         });
-        let config = self.call_config(number, Some(leg.link), from.to_bare().to_string());
-        let call = Call::await_invite(now, config, listed);
+        let listed = theirs.addresses();
+        let mut config = self.call_config(number, Some(leg.link), from.to_bare().to_string());
+        config.checked = theirs.conference.is_some();
+        let call = Call::await_invite(now, config, &listed);
         self.stage = Stage::Talking {
             call: Box::new(call),
             leg: Some(leg),
         };
+        match &theirs.conference {
+            Some(conference) => {
+                if let Some(connection) = &mut self.connection {
+                    connection.ways.check(now, &conference.candidates);
+                }
+            }
+            None => self.open_pinholes(now, &listed),
+        }
+        self.tell_news(now);
     }
 
     /// The user refuses what rings.
     pub(super) fn refuse(&mut self, now: Instant, reason: Reason) {
         match &mut self.stage {
-            Stage::Asked { .. } => self.refuse_asked(now, reason),
+            Stage::Asked(_) => self.refuse_asked(now, reason),
             Stage::Talking { call, .. } => call.refuse(now, reason),
-            Stage::Idle | Stage::Calling { .. } | Stage::Glare { .. } => {}
+            Stage::Idle
+            | Stage::Gathering { .. }
+            | Stage::Calling { .. }
+            | Stage::Glare { .. }
+            | Stage::Checking(_) => {}
         }
     }
 
     pub(super) fn refuse_asked(&mut self, now: Instant, reason: Reason) {
-        let Stage::Asked { number, leg, .. } = self.stage else {
+        let Stage::Asked(asked) = &self.stage else {
             return;
         };
+        let (number, leg) = (asked.number, asked.leg);
         let response = match reason {
             Reason::Busy => ResponseCode::Busy,
             Reason::NoAnswer => ResponseCode::NoAnswer,
@@ -282,7 +332,7 @@ impl Driver {
         self.end_ringing(number, reason);
     }
 
-    fn respond(&mut self, now: Instant, leg: Leg, response: ResponseCode) {
+    pub(super) fn respond(&mut self, now: Instant, leg: Leg, response: ResponseCode) {
         if let Some(session) = self.links.session(leg.link)
             && let Err(error) = session.refuse(now, leg.id, response)
         {

@@ -5,13 +5,13 @@ use std::future::poll_fn;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use ichat_xmpp::client::Connection;
 use ichat_xmpp::client::lan::StreamSlot;
+use ichat_xmpp::client::{Connection, Persistent};
 use ichat_xmpp::{CallId, FullJid, Output, Session, SessionConfig};
 use minidom::Element;
 use tokio::time::timeout;
 
-use super::stream::Stream;
+use super::stream::{Arrival, Stream};
 
 /// How long a server may take to say good-bye.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(3);
@@ -60,7 +60,7 @@ pub(super) struct Links {
 }
 
 impl Links {
-    /// Adds a stream and begins its session.
+    /// Adds a stream straight to a peer and begins its session.
     pub(super) fn open(
         &mut self,
         now: Instant,
@@ -68,9 +68,23 @@ impl Links {
         connection: Connection,
         config: SessionConfig,
     ) -> LinkId {
+        let stream = Stream::start(connection, config.jid.clone());
+        self.add(now, kind, stream, config)
+    }
+
+    /// Adds the stream to our server, which comes back when it is lost, and begins its session.
+    pub(super) fn open_server(
+        &mut self,
+        now: Instant,
+        server: Persistent,
+        config: SessionConfig,
+    ) -> LinkId {
+        self.add(now, Kind::Server, Stream::keep(server), config)
+    }
+
+    fn add(&mut self, now: Instant, kind: Kind, stream: Stream, config: SessionConfig) -> LinkId {
         self.last += 1;
         let id = LinkId(self.last);
-        let stream = Stream::start(connection, config.jid.clone());
         self.links.push(Link {
             id,
             kind,
@@ -80,7 +94,7 @@ impl Links {
         id
     }
 
-    /// Drops a stream that has broken; tells what it was.
+    /// Drops a stream that has ended; tells what it was.
     pub(super) fn remove(&mut self, id: LinkId) -> Option<Kind> {
         let index = self.links.iter().position(|link| link.id == id)?;
         Some(self.links.remove(index).kind)
@@ -103,7 +117,8 @@ impl Links {
         self.jid(id).map(|jid| jid.to_bare().to_string())
     }
 
-    fn jid(&self, id: LinkId) -> Option<&FullJid> {
+    /// Our full name on a stream.
+    pub(super) fn jid(&self, id: LinkId) -> Option<&FullJid> {
         self.links
             .iter()
             .find(|link| link.id == id)
@@ -145,8 +160,8 @@ impl Links {
         }
     }
 
-    /// The next stanza of any stream, or why that one has none any more. Cancel-safe.
-    pub(super) async fn recv(&mut self) -> (LinkId, Result<Element, String>) {
+    /// What any stream brings next. Cancel-safe.
+    pub(super) async fn recv(&mut self) -> (LinkId, Arrival) {
         poll_fn(|context| {
             let count = self.links.len();
             for step in 0..count {
@@ -154,9 +169,9 @@ impl Links {
                 let Some(link) = self.links.get_mut(index) else {
                     continue;
                 };
-                if let Poll::Ready(stanza) = link.stream.poll_recv(context) {
+                if let Poll::Ready(arrival) = link.stream.poll_recv(context) {
                     self.next = index + 1;
-                    return Poll::Ready((link.id, stanza));
+                    return Poll::Ready((link.id, arrival));
                 }
             }
             Poll::Pending

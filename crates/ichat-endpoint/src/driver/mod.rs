@@ -8,6 +8,8 @@ mod audio;
 mod begin;
 mod commands;
 mod config;
+mod connection;
+mod counter;
 mod incoming;
 mod lan;
 mod links;
@@ -15,22 +17,21 @@ mod losses;
 mod outgoing;
 mod pace;
 mod progress;
+mod reflectors;
+mod stage;
 mod stream;
 mod survey;
 mod told;
 mod wire;
 
-use std::net::SocketAddr;
 use std::time::{Instant, SystemTime};
 
-use ichat_invitation::{IpPort, encode_hex};
 use ichat_sip::Route;
-use ichat_xmpp::Jid;
-use minidom::Element;
 use tokio::sync::mpsc;
 
 use crate::addresses::{LocalAddress, usable_addresses};
 use crate::call::{Call, CallConfig, Output};
+use crate::connectivity::{ConnectivityOutput, Received};
 use crate::event::{CallNumber, Command, Event, Service};
 use crate::pcap::PcapWriter;
 use crate::seed::Seed;
@@ -38,15 +39,20 @@ use crate::sockets::Sockets;
 
 use audio::Audio;
 use lan::Neighbours;
-use links::{Leg, LinkId, Links};
+use connection::Connection;
+use links::{LinkId, Links};
+use reflectors::Resolved;
+use stage::Stage;
+use stream::Arrival;
 
 pub use lan::lan_presence;
-pub use survey::{Person, Reach, survey};
+pub use survey::{Person, PersonDevice, Reach, survey};
 
 pub use config::{
     Allowed, AnswerMode, EndpointConfig, LinkLocal, Outcome, RunError, Signalling, Tap, Tapped,
     Target, Task,
 };
+pub use reflectors::{Credentials, Reflectors, RelayServer, ServerName};
 
 /// The largest datagram that is read whole.
 const DATAGRAM_OCTETS: usize = 65_535;
@@ -57,7 +63,8 @@ const DATAGRAM_OCTETS: usize = 65_535;
 /// is dropped the endpoint goes on without a user.
 ///
 /// # Errors
-/// [`RunError`] when it cannot start, or loses its server while idle. A call that does not come
+/// [`RunError`] when it cannot start, or its server does not want it back. A server that is only gone
+/// is signed in to again. A call that does not come
 /// about is no error: its `Ended` event tells why, and so does the [`Outcome`].
 pub async fn run(
     config: EndpointConfig,
@@ -96,30 +103,6 @@ pub async fn run(
     result
 }
 
-/// What the driver is about.
-#[derive(Debug)]
-enum Stage {
-    /// Nothing.
-    Idle,
-    /// Our request rings.
-    Calling {
-        number: CallNumber,
-        leg: Leg,
-        since: Instant,
-    },
-    /// The peer called while ours rang; its call is about to take the place of ours.
-    Glare { number: CallNumber, link: LinkId },
-    /// Somebody's request rings here.
-    Asked {
-        number: CallNumber,
-        leg: Leg,
-        from: Jid,
-        listed: Vec<SocketAddr>,
-    },
-    /// A call from its INVITE on; with its leg when XMPP signalled it.
-    Talking { call: Box<Call>, leg: Option<Leg> },
-}
-
 struct Driver {
     config: EndpointConfig,
     events: mpsc::UnboundedSender<Event>,
@@ -130,6 +113,10 @@ struct Driver {
     /// The local network, when calls are taken there.
     neighbours: Option<Neighbours>,
     stage: Stage,
+    /// The ways to the peer of the call at hand.
+    connection: Option<Connection>,
+    /// Servers that know addresses of ours.
+    servers: Resolved,
     /// The call before, which may still have to answer repeated messages.
     previous: Option<Box<Call>>,
     audio: Option<Audio>,
@@ -147,14 +134,14 @@ struct Driver {
     leaves: bool,
     /// The user does not want to be heard.
     muted: bool,
-    /// Why the server is gone, when that is to be told after the call.
-    lost: Option<String>,
+    /// Why the server does not want us back, when that is to be told after the call.
+    lost: Option<RunError>,
 }
 
 /// What woke the driver.
 enum Woken {
     Datagram(Route, usize),
-    Stanza(LinkId, Result<Element, String>),
+    Arrival(LinkId, Arrival),
     Neighbour(lan::Happening),
     Command(Option<Command>),
     Deadline,
@@ -183,6 +170,8 @@ impl Driver {
             links: Links::default(),
             neighbours: None,
             stage: Stage::Idle,
+            connection: None,
+            servers: Resolved::default(),
             previous: None,
             audio: None,
             takes: 0,
@@ -219,7 +208,7 @@ impl Driver {
             if matches!(self.stage, Stage::Idle)
                 && let Some(error) = self.lost.take()
             {
-                return Err(RunError::StreamLost(error));
+                return Err(error);
             }
             let deadline = tokio::time::Instant::from_std(self.deadline());
             let woken = tokio::select! {
@@ -227,7 +216,7 @@ impl Driver {
                 () = tokio::time::sleep_until(deadline) => Woken::Deadline,
                 (route, len) = self.sockets.recv(&mut buffer) => Woken::Datagram(route, len),
                 command = commands.recv(), if listening => Woken::Command(command),
-                (link, stanza) = self.links.recv() => Woken::Stanza(link, stanza),
+                (link, arrival) = self.links.recv() => Woken::Arrival(link, arrival),
                 happening = lan::next(&mut self.neighbours) => Woken::Neighbour(happening),
             };
             let now = Instant::now();
@@ -237,8 +226,7 @@ impl Driver {
                     let octets = buffer.get(..len).unwrap_or_default();
                     self.handle_datagram(now, route, octets);
                 }
-                Woken::Stanza(link, Ok(stanza)) => self.handle_stanza(now, link, &stanza),
-                Woken::Stanza(link, Err(error)) => self.handle_stream_loss(link, error)?,
+                Woken::Arrival(link, arrival) => self.handle_arrival(now, link, arrival)?,
                 Woken::Neighbour(happening) => self.handle_neighbour(happening),
                 Woken::Command(Some(command)) => {
                     if self.handle_command(now, command) {
@@ -262,13 +250,31 @@ impl Driver {
 
     fn handle_datagram(&mut self, now: Instant, route: Route, octets: &[u8]) {
         self.note_datagram(false, route, octets);
-        match &mut self.stage {
-            Stage::Talking { call, .. } => call.handle_datagram(now, route, octets),
-            Stage::Idle | Stage::Calling { .. } | Stage::Glare { .. } | Stage::Asked { .. } => {
-                if ichat_rtp::classify(octets) == ichat_rtp::DatagramKind::Sip {
-                    self.handle_idle_sip(now, route, octets);
-                }
+        let received = match &mut self.connection {
+            Some(connection) => connection.ways.handle_datagram(now, route, octets),
+            None => Received::Call { validated: false },
+        };
+        match received {
+            Received::Taken => {}
+            Received::Call { validated } => self.deliver(now, route, octets, validated),
+            Received::Relayed {
+                route,
+                octets,
+                validated,
+            } => self.deliver(now, route, &octets, validated),
+        }
+    }
+
+    /// Hands over a datagram that is no server's and no check; `validated`: checks went through
+    /// both ways between these addresses.
+    fn deliver(&mut self, now: Instant, route: Route, octets: &[u8], validated: bool) {
+        if let Some(call) = self.stage.call_mut() {
+            if validated {
+                call.trust(route.remote);
             }
+            call.handle_datagram(now, route, octets);
+        } else if ichat_rtp::classify(octets) == ichat_rtp::DatagramKind::Sip {
+            self.handle_idle_sip(now, route, octets);
         }
     }
 
@@ -286,14 +292,24 @@ impl Driver {
             if let Some(Output::Transmit { route, octets }) =
                 self.previous.as_mut().and_then(|call| call.poll_output())
             {
-                self.transmit(route, &octets);
+                self.transmit(now, route, &octets);
                 continue;
             }
-            let Stage::Talking { call, .. } = &mut self.stage else {
+            let connection = self.connection.as_mut();
+            if let Some(output) = connection.and_then(|it| it.ways.poll_output()) {
+                match output {
+                    ConnectivityOutput::Transmit { route, octets } => {
+                        self.transmit(now, route, &octets);
+                    }
+                    ConnectivityOutput::Event(event) => self.handle_connectivity_event(now, event),
+                }
+                continue;
+            }
+            let Some(call) = self.stage.call_mut() else {
                 return;
             };
             match call.poll_output() {
-                Some(Output::Transmit { route, octets }) => self.transmit(route, &octets),
+                Some(Output::Transmit { route, octets }) => self.send(now, route, &octets),
                 Some(Output::Event(event)) => self.handle_call_event(now, event),
                 None => return,
             }
@@ -321,6 +337,7 @@ impl Driver {
             local_name,
             remote_name,
             user_agent: format!("{}/{}", self.config.software.0, self.config.software.1),
+            checked: false,
             codecs: self.config.codecs.clone(),
             duration: self.config.duration,
             // Fresh for each call: what a peer sees of one tells nothing of the next.
@@ -342,17 +359,6 @@ impl Driver {
         }
         tracing::info!("the addresses of this machine have changed");
         self.locals = self.sockets.follow(found);
-    }
-
-    /// The list of our addresses that goes into a request or an acceptance.
-    fn connect_data(&self) -> String {
-        let port = self.sockets.port();
-        let records: Vec<IpPort> = self
-            .locals
-            .iter()
-            .map(|local| IpPort::new(&local.interface, SocketAddr::new(local.address, port)))
-            .collect();
-        encode_hex(&records)
     }
 
     fn tell(&self, event: Event) {

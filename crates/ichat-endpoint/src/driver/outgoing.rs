@@ -1,18 +1,28 @@
 //! Calls that we place.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use ichat_invitation::{IpPortError, IpPortList};
 use ichat_sip::Route;
-use ichat_xmpp::Jid;
+use ichat_xmpp::{CallDialect, Jid, Offer};
 
 use super::config::RunError;
-use super::links::Leg;
+use super::connection::Role;
+use super::links::{Leg, LinkId};
+use super::stage::Checking;
 use super::{Driver, Stage};
 use crate::addresses::order_targets;
 use crate::call::{Call, MAX_ROUTES};
-use crate::event::{Acceptance, CallNumber, Candidate, Dialect, Event, Reason};
+use crate::event::{Acceptance, CallNumber, Dialect, Event, Reason};
+use crate::introductions::Introduction;
+
+/// How long checks may go on without a path before the listed addresses are dialled all the same:
+/// the forms of checks toward an iChat are inference (docs/protocol/connectivity.md), and an INVITE
+/// may get through where they do not \[I\].
+const DIRECT_AFTER: Duration = Duration::from_secs(5);
+
+/// How long an accepted call may be without any path.
+const PATH_PATIENCE: Duration = Duration::from_secs(30);
 
 impl Driver {
     /// Calls a plain SIP peer.
@@ -49,14 +59,76 @@ impl Driver {
             .collect()
     }
 
-    /// The callee has accepted: its addresses get the INVITE.
+    /// Does what has waited for servers, for a path, or for the time.
+    pub(super) fn advance(&mut self, now: Instant) {
+        match &self.stage {
+            Stage::Gathering {
+                number,
+                link,
+                peer,
+                since,
+            } => {
+                if self.is_gathered(now) {
+                    let (number, link, peer, since) = (*number, *link, peer.clone(), *since);
+                    self.request(now, number, link, peer, since);
+                }
+            }
+            Stage::Asked(asked) => {
+                if asked.answered && self.is_gathered(now) {
+                    self.accept_asked(now);
+                }
+            }
+            Stage::Checking(checking) => {
+                if checking.direct_at.is_some_and(|at| at <= now) {
+                    self.dial_listed(now);
+                } else if checking.give_up <= now {
+                    self.handle_no_path(now, false);
+                }
+            }
+            Stage::Idle | Stage::Calling { .. } | Stage::Glare { .. } | Stage::Talking { .. } => {}
+        }
+    }
+
+    /// Rings.
+    fn request(
+        &mut self,
+        now: Instant,
+        number: CallNumber,
+        link: LinkId,
+        peer: Jid,
+        since: Instant,
+    ) {
+        let dialect = self.config.dialect;
+        let conference = match dialect {
+            CallDialect::Legacy => None,
+            CallDialect::Conference | CallDialect::Auto => {
+                self.invitation(now, link, &peer, Role::Caller, None)
+            }
+        };
+        let legacy = match dialect {
+            CallDialect::Conference => None,
+            CallDialect::Legacy | CallDialect::Auto => Some(self.address_list()),
+        };
+        let connection = self.connection.as_ref();
+        let external = connection.and_then(|connection| connection.ways.external_address());
+        let timeout = self.config.timeout;
+        let Some(session) = self.links.session(link) else {
+            return self.end_ringing(number, Reason::Unreachable);
+        };
+        let offer = Offer { legacy, conference };
+        let id = session.call(now, peer, offer, dialect, external, timeout);
+        let leg = Leg { link, id };
+        self.stage = Stage::Calling { number, leg, since };
+    }
+
+    /// The callee has accepted: its addresses get the INVITE, or checks first.
     pub(super) fn handle_acceptance(
         &mut self,
         now: Instant,
         leg: Leg,
-        by: &Jid,
-        dialect: Dialect,
-        connect_data: &str,
+        by: Jid,
+        dialect: ichat_xmpp::Dialect,
+        text: &str,
     ) {
         let Stage::Calling {
             number,
@@ -69,67 +141,114 @@ impl Driver {
         if leg != expected {
             return;
         }
-        let listed = self.read_list(number, connect_data);
+        let read = Introduction::read(dialect, text);
+        let usable = read.as_ref().is_ok_and(|theirs| self.is_usable(theirs));
         self.tell(Event::Accepted {
             call: number,
             acceptance: Acceptance::By(by.to_string()),
-            dialect,
-            candidates: candidates(&listed),
+            dialect: word_of(read.as_ref().map_or(dialect, Introduction::dialect)),
+            candidates: read.as_ref().map(|read| read.listed.clone()).unwrap_or_default(),
         });
-        let routes = self.routes_to(&listed);
-        if routes.is_empty() {
+        self.warn_of(number, &read, usable);
+        let (true, Ok(theirs)) = (usable, read) else {
             self.cancel_leg(now, leg);
-            self.end_ringing(number, Reason::Failed);
-            return;
+            return self.end_ringing(number, Reason::Failed);
+        };
+        if let Some(conference) = &theirs.conference {
+            let candidates = conference.candidates.clone();
+            self.stage = Stage::Checking(Box::new(Checking {
+                number,
+                leg,
+                by,
+                since,
+                theirs,
+                direct_at: Some(now + DIRECT_AFTER),
+                give_up: now + PATH_PATIENCE,
+            }));
+            if let Some(connection) = &mut self.connection {
+                connection.ways.check(now, &candidates);
+            }
+        } else {
+            let listed = theirs.addresses();
+            let routes = self.routes_to(&listed);
+            self.dial(now, (number, leg, since), &by, &routes, false);
+            self.open_pinholes(now, &listed);
         }
-        let config = self.call_config(number, Some(leg.link), by.to_bare().to_string());
-        let call = Call::dial(now, config, &routes, "user", since, None);
+        self.tell_news(now);
+    }
+
+    fn dial(
+        &mut self,
+        now: Instant,
+        (number, leg, since): (CallNumber, Leg, Instant),
+        by: &Jid,
+        routes: &[Route],
+        checked: bool,
+    ) {
+        let mut config = self.call_config(number, Some(leg.link), by.to_bare().to_string());
+        config.checked = checked;
+        let call = Call::dial(now, config, routes, "user", since, None);
         self.stage = Stage::Talking {
             call: Box::new(call),
             leg: Some(leg),
         };
     }
 
-    /// Reads an address list; what is broken in it becomes a warning.
-    pub(super) fn read_list(&self, number: CallNumber, connect_data: &str) -> Vec<SocketAddr> {
-        let read = IpPortList::parse_hex(connect_data);
-        let listed = read.as_ref().map(IpPortList::addresses).unwrap_or_default();
-        self.warn_of_list(number, &read, !self.routes_to(&listed).is_empty());
-        listed
+    /// Checks found a path: the INVITE takes it at once.
+    pub(super) fn dial_checked(&mut self, now: Instant, route: Route) {
+        if let Stage::Checking(checking) = &self.stage {
+            let which = (checking.number, checking.leg, checking.since);
+            let by = checking.by.clone();
+            self.dial(now, which, &by, &[route], true);
+        }
     }
 
-    /// One warning about a peer's address list, if there is reason for one.
-    pub(super) fn warn_of_list(
-        &self,
-        number: CallNumber,
-        read: &Result<IpPortList, IpPortError>,
-        usable: bool,
-    ) {
-        let message = match read {
-            Err(error) => format!("the peer's address list cannot be read: {error}"),
-            Ok(_) if !usable => NO_USABLE_ADDRESS.to_owned(),
-            Ok(list) if list.trailing > 0 => format!(
-                "the peer's address list ends in {} octets of a broken record; its {} whole ones are used",
-                list.trailing,
-                list.records.len()
-            ),
-            Ok(_) => return,
+    /// Checks found nothing yet: the INVITE goes to the listed addresses, and they go on.
+    fn dial_listed(&mut self, now: Instant) {
+        let Stage::Checking(checking) = &mut self.stage else {
+            return;
         };
-        self.warn(Some(number), "bad-address-list", message);
+        checking.direct_at = None;
+        let which = (checking.number, checking.leg, checking.since);
+        let by = checking.by.clone();
+        let listed = checking.theirs.addresses();
+        let routes = self.routes_to(&listed);
+        tracing::info!("no path yet; the listed addresses are dialled meanwhile");
+        if !routes.is_empty() {
+            self.dial(now, which, &by, &routes, true);
+        }
+    }
+
+    /// Checks found nothing at all. Where an INVITE is out, or awaited, that decides.
+    pub(super) fn handle_no_path(&mut self, now: Instant, heard: bool) {
+        let Stage::Checking(checking) = &self.stage else {
+            tracing::info!(heard, "no pair of addresses works");
+            return;
+        };
+        let (number, leg) = (checking.number, checking.leg);
+        self.warn(Some(number), "no-path", NO_PATH.into());
+        self.cancel_leg(now, leg);
+        self.end_ringing(number, Reason::Unreachable);
+    }
+
+    /// Opens our NAT for a peer that does no checks.
+    pub(super) fn open_pinholes(&mut self, now: Instant, listed: &[SocketAddr]) {
+        let routes = self.routes_to(listed);
+        let peers: Vec<SocketAddr> = routes.iter().map(|route| route.remote).collect();
+        if let Some(connection) = &mut self.connection {
+            connection.ways.open_pinholes(now, &peers);
+        }
     }
 }
 
-const NO_USABLE_ADDRESS: &str = "the peer lists no address that this machine can reach: it may have \
-                                 no network, or only IPv6 where we have only IPv4";
+const NO_PATH: &str = "no way to the peer was found: neither side's packets reach the other. Name a \
+                       --stun or --snatmap server that both sides can see, or a relay with --turn";
 
-pub(super) fn candidates(listed: &[SocketAddr]) -> Vec<Candidate> {
-    listed
-        .iter()
-        .map(|address| Candidate {
-            address: *address,
-            kind: "host",
-        })
-        .collect()
+pub(super) fn word_of(dialect: ichat_xmpp::Dialect) -> Dialect {
+    match dialect {
+        ichat_xmpp::Dialect::Legacy => Dialect::Legacy,
+        ichat_xmpp::Dialect::Conference => Dialect::Conference,
+    }
 }
 
 async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, RunError> {

@@ -16,17 +16,22 @@ impl Driver {
     /// The next time at which something is due.
     pub(super) fn deadline(&self) -> Instant {
         let stage = match &self.stage {
-            Stage::Idle | Stage::Calling { .. } | Stage::Glare { .. } | Stage::Asked { .. } => None,
+            Stage::Idle | Stage::Calling { .. } | Stage::Glare { .. } => None,
+            Stage::Gathering { .. } => self.gathered_by(),
+            Stage::Asked(asked) => self.gathered_by().filter(|_| asked.answered),
+            Stage::Checking(checking) => Some(checking.direct_at.unwrap_or(checking.give_up)),
             Stage::Talking { call, .. } if call.has_media() => {
                 let frames = self.next_frame.min(self.next_stats);
                 Some(call.poll_timeout().map_or(frames, |due| due.min(frames)))
             }
             Stage::Talking { call, .. } => call.poll_timeout(),
         };
+        let connection = self.connection.as_ref();
+        let ways = connection.and_then(|connection| connection.ways.poll_timeout());
         let session = self.links.poll_timeout();
         let previous = self.previous.as_ref().and_then(|call| call.poll_timeout());
         let far = Instant::now() + Duration::from_secs(3600);
-        [stage, session, previous]
+        [stage, ways, self.next_look(), session, previous]
             .into_iter()
             .flatten()
             .min()
@@ -40,18 +45,27 @@ impl Driver {
         {
             call.handle_timeout(now);
         }
-        match &mut self.stage {
-            Stage::Idle | Stage::Calling { .. } | Stage::Glare { .. } | Stage::Asked { .. } => {}
-            Stage::Talking { .. } => {
-                // Frames first: a machine that slept has to know it before it judges silence.
-                self.exchange_frames(now);
-                if let Stage::Talking { call, .. } = &mut self.stage
-                    && call.poll_timeout().is_some_and(|due| due <= now)
-                {
-                    call.handle_timeout(now);
-                }
-            }
+        if let Some(connection) = &mut self.connection
+            && connection.ways.poll_timeout().is_some_and(|due| due <= now)
+        {
+            connection.ways.handle_timeout(now);
         }
+        if self.next_look().is_some_and(|due| due <= now) {
+            self.follow_addresses(now);
+        }
+        self.advance(now);
+        // Frames first: a machine that slept has to know it before it judges silence.
+        self.exchange_frames(now);
+        if let Some(call) = self.stage.call_mut()
+            && call.poll_timeout().is_some_and(|due| due <= now)
+        {
+            call.handle_timeout(now);
+        }
+    }
+
+    fn gathered_by(&self) -> Option<Instant> {
+        let connection = self.connection.as_ref();
+        connection.map(|connection| connection.gathered_by)
     }
 
     /// Every packet interval a frame each way; late ones are caught up, but a machine that slept
@@ -78,8 +92,11 @@ impl Driver {
         }
         if self.next_stats <= now {
             self.next_stats += STATS_INTERVAL;
-            if let (true, Some(statistics)) = (call.is_connected(), call.statistics()) {
+            if let (true, Some(mut statistics)) = (call.is_connected(), call.statistics()) {
                 let call = call.number();
+                if let Some(connection) = &self.connection {
+                    statistics.dropped += connection.ways.dropped();
+                }
                 self.tell(Event::Stats { call, statistics });
             }
             self.tell_faults();
@@ -89,10 +106,7 @@ impl Driver {
 
     /// A device or a disk that gave out is told; the call goes on without it.
     fn tell_faults(&mut self) {
-        let call = match &self.stage {
-            Stage::Talking { call, .. } => Some(call.number()),
-            Stage::Idle | Stage::Calling { .. } | Stage::Glare { .. } | Stage::Asked { .. } => None,
-        };
+        let call = self.stage.number();
         let faults = self
             .audio
             .as_mut()

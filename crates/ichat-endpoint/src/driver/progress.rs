@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use ichat_sip::Route;
+
 use super::links::Leg;
 use super::pace::STATS_INTERVAL;
 use super::{Driver, Stage};
@@ -10,10 +12,14 @@ use crate::event::{CallNumber, Event, Reason, Summary};
 impl Driver {
     pub(super) fn handle_call_event(&mut self, now: Instant, event: Event) {
         match &event {
-            Event::Path { .. } => {
+            Event::Path { local, remote, .. } => {
                 // Media begins with the path: frames from now on.
                 self.next_frame = now;
                 self.next_stats = now + STATS_INTERVAL;
+                let (local, remote) = (*local, *remote);
+                if self.settle_path(now, Route { local, remote }) {
+                    return;
+                }
             }
             Event::Connected { .. } => {
                 self.next_stats = now + STATS_INTERVAL;
@@ -26,6 +32,7 @@ impl Driver {
                     session.connected(now, leg.id);
                 }
                 self.show_availability(false);
+                self.settle_connection();
             }
             Event::Incoming {
                 call,
@@ -69,6 +76,7 @@ impl Driver {
                 }
             }
             self.previous = Some(call);
+            self.disconnect(now);
             self.show_availability(true);
         }
         self.put_audio_away(number, !summary.duration.is_zero());
@@ -97,6 +105,7 @@ impl Driver {
     /// A call is over before there was one.
     pub(super) fn end_ringing(&mut self, number: CallNumber, reason: Reason) {
         self.stage = Stage::Idle;
+        self.disconnect(Instant::now());
         self.put_audio_away(number, false);
         self.told_end(number, Summary::without_media(reason));
     }

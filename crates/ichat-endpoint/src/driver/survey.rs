@@ -1,18 +1,19 @@
 //! Who could be called now: the contact list of an account, or the local network.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use ichat_xmpp::client::connect;
 use ichat_xmpp::client::lan::{Lan, LanPeer};
 use ichat_xmpp::lan::{LanAvailability, VcLetters};
 use ichat_xmpp::{
-    Contact, Dialect, ExtToken, Mode, Output, Session, SessionConfig, Show, Software,
+    AcceptPolicy, Contact, Dialect, ExtToken, Mode, Output, ResourceInfo, Session, SessionConfig,
+    Show, Software, WallClock,
 };
 use tokio::time::timeout;
 
 use super::config::{RunError, Signalling};
 use super::lan::may_be_rung;
-use super::stream::Stream;
+use super::stream::{Arrival, Ended, Stream};
 
 /// Whether somebody can be called.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,10 +37,31 @@ pub struct Person {
     pub message: Option<String>,
     /// Whether an iChat is there, by its capabilities.
     pub is_ichat: bool,
-    /// In which form it wants to be rung: `legacy`, `conference`.
-    pub dialect: &'static str,
+    /// In which form it wants to be rung: `legacy`, `conference`; `None` without an iChat.
+    pub dialect: Option<&'static str>,
     /// Whether it can be called.
     pub reach: Reach,
+    /// Whether it asks to see our presence, and cannot call us before it does.
+    pub asks: bool,
+    /// What is online there, best first.
+    pub devices: Vec<PersonDevice>,
+}
+
+/// One device of a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PersonDevice {
+    /// Full JID; a bare one only for a gateway.
+    pub jid: String,
+    /// As [`Person::availability`].
+    pub availability: &'static str,
+    /// −128 to 127.
+    pub priority: i8,
+    /// As [`Person::is_ichat`].
+    pub is_ichat: bool,
+    /// As [`Person::dialect`].
+    pub dialect: Option<&'static str>,
+    /// Whether it can be called now.
+    pub is_callable: bool,
 }
 
 /// Looks around for so long, without showing as callable, and without taking the messages that
@@ -64,6 +86,11 @@ pub async fn survey(
         let mut config = SessionConfig {
             mode: Mode::Server,
             priority: -1,
+            accept: AcceptPolicy::Ask,
+            wall_clock: Some(WallClock {
+                at: Instant::now(),
+                time: SystemTime::now(),
+            }),
             ..SessionConfig::new(jid.clone(), software, 0)
         };
         config.tokens.retain(|token| *token != ExtToken::AvAvail);
@@ -104,12 +131,18 @@ async fn gather(
         }
         let due = session.poll_timeout().map_or(until, |due| due.min(until));
         match timeout(due.saturating_duration_since(Instant::now()), stream.recv()).await {
-            Ok(Ok(stanza)) => {
+            Ok(Arrival::Stanza(stanza)) => {
                 if let Err(error) = session.handle_stanza(Instant::now(), &stanza) {
                     tracing::debug!(%error, "a stanza that cannot be used");
                 }
             }
-            Ok(Err(error)) => return Err(RunError::StreamLost(error)),
+            Ok(Arrival::Ended(Ended::Broken(error)) | Arrival::Lost { error, .. }) => {
+                return Err(RunError::StreamLost(error));
+            }
+            Ok(Arrival::Ended(Ended::GaveUp(gave_up))) => {
+                return Err(RunError::SignedOut(gave_up));
+            }
+            Ok(Arrival::Resumed | Arrival::Reconnected(_)) => {}
             Err(_) if Instant::now() >= until => break,
             Err(_) => session.handle_timeout(Instant::now()),
         }
@@ -126,22 +159,36 @@ async fn gather(
 }
 
 fn of_contact(contact: &Contact) -> Person {
-    let best = contact.resources.iter().find(|resource| resource.callable);
-    let best = best.or_else(|| contact.resources.first());
+    let best = contact.best();
     Person {
         jid: contact.jid.to_string(),
         name: contact.name.clone(),
         availability: best.map_or("offline", |resource| word(resource.show)),
         message: best.and_then(|resource| resource.status.clone()),
         is_ichat: contact.resources.iter().any(|resource| resource.is_ichat),
-        dialect: best
-            .map_or(Dialect::Legacy, |resource| resource.dialect)
-            .as_str(),
+        dialect: best.and_then(dialect_of),
         reach: match contact.not_callable() {
             None => Reach::Callable,
             Some(why) => Reach::Not(why.to_string()),
         },
+        asks: contact.asks,
+        devices: contact.resources.iter().map(device).collect(),
     }
+}
+
+fn device(resource: &ResourceInfo) -> PersonDevice {
+    PersonDevice {
+        jid: resource.jid.to_string(),
+        availability: word(resource.show),
+        priority: resource.priority,
+        is_ichat: resource.is_ichat,
+        dialect: dialect_of(resource),
+        is_callable: resource.callable,
+    }
+}
+
+fn dialect_of(resource: &ResourceInfo) -> Option<&'static str> {
+    resource.is_ichat.then(|| resource.dialect.as_str())
 }
 
 fn of_neighbour(peer: &LanPeer) -> Person {
@@ -156,7 +203,8 @@ fn of_neighbour(peer: &LanPeer) -> Person {
         },
         message: peer.presence.message.clone(),
         is_ichat: caps.is_some_and(|caps| caps.is_ichat()),
-        dialect: caps.map_or(Dialect::Legacy, |caps| caps.dialect()).as_str(),
+        // Without capabilities the older form is what a neighbour is rung in.
+        dialect: Some(caps.map_or(Dialect::Legacy, |caps| caps.dialect()).as_str()),
         reach: if peer.presence.is_callable() {
             Reach::Callable
         } else if may_be_rung(&peer.presence) {
@@ -164,6 +212,8 @@ fn of_neighbour(peer: &LanPeer) -> Person {
         } else {
             Reach::Not("announced, but not as free for a call".into())
         },
+        asks: false,
+        devices: Vec::new(),
     }
 }
 

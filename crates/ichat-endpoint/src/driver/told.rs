@@ -4,12 +4,10 @@ use std::time::Instant;
 
 use ichat_xmpp::{Event as SessionEvent, Over};
 
+use super::incoming::Request;
 use super::links::{Leg, LinkId};
 use super::{Driver, Stage};
-use crate::event::{CallNumber, Dialect, Event, Reason};
-
-/// At most this many addresses of a peer are kept.
-const MAX_LISTED: usize = 64;
+use crate::event::{CallNumber, Event, Reason};
 
 impl Driver {
     /// What the XMPP side tells.
@@ -31,15 +29,14 @@ impl Driver {
                 connect_data,
                 ..
             } => {
-                let dialect = dialect_of(dialect);
-                self.handle_request(
-                    now,
-                    Leg { link, id: call },
+                let request = Request {
+                    leg: Leg { link, id: call },
                     from,
                     dialect,
                     audio_only,
-                    &connect_data,
-                );
+                    text: connect_data,
+                };
+                self.handle_request(now, request);
             }
             SessionEvent::Accepted {
                 call,
@@ -47,16 +44,16 @@ impl Driver {
                 dialect,
                 connect_data,
             } => {
-                self.handle_acceptance(
-                    now,
-                    Leg { link, id: call },
-                    &by,
-                    dialect_of(dialect),
-                    &connect_data,
-                );
+                let leg = Leg { link, id: call };
+                self.handle_acceptance(now, leg, by, dialect, &connect_data);
             }
-            SessionEvent::CounterProposal { call, connect_data } => {
-                self.handle_counter_proposal(now, Leg { link, id: call }, &connect_data);
+            SessionEvent::CounterProposal {
+                call,
+                dialect,
+                connect_data,
+            } => {
+                let leg = Leg { link, id: call };
+                self.handle_counter_proposal(now, leg, dialect, &connect_data);
             }
             SessionEvent::Over { call, reason } => {
                 self.handle_over(Leg { link, id: call }, &reason)
@@ -70,7 +67,7 @@ impl Driver {
                 let message = format!(
                     "{to} is no contact yet: it has been asked; somebody has to click Accept there"
                 );
-                self.warn(self.calling(), "subscription-pending", message);
+                self.warn(self.stage.number(), "subscription-pending", message);
             }
             SessionEvent::Message { from, body } => {
                 self.tell(Event::Message {
@@ -78,18 +75,18 @@ impl Driver {
                     body,
                 });
             }
-            SessionEvent::Warning { code, message } => self.warn(self.calling(), code, message),
+            SessionEvent::Warning { code, message } => self.warn(self.stage.number(), code, message),
             SessionEvent::Roster | SessionEvent::ContactChanged { .. } => {}
             SessionEvent::Conflict => {
                 let message = "another program took our place on the server (same resource)".into();
-                self.warn(self.calling(), "conflict", message);
+                self.warn(self.stage.number(), "conflict", message);
             }
             SessionEvent::StreamError { condition, text } => {
                 let message = match text {
                     Some(text) => format!("the server ends the stream: {condition}: {text}"),
                     None => format!("the server ends the stream: {condition}"),
                 };
-                self.warn(self.calling(), "stream-error", message);
+                self.warn(self.stage.number(), "stream-error", message);
             }
         }
     }
@@ -100,54 +97,13 @@ impl Driver {
         self.stage = Stage::Glare { number, link };
     }
 
-    fn calling(&self) -> Option<CallNumber> {
-        match &self.stage {
-            Stage::Calling { number, .. }
-            | Stage::Glare { number, .. }
-            | Stage::Asked { number, .. } => Some(*number),
-            Stage::Talking { call, .. } => Some(call.number()),
-            Stage::Idle => None,
-        }
-    }
-
-    fn handle_counter_proposal(&mut self, now: Instant, leg: Leg, connect_data: &str) {
-        let number = match &self.stage {
-            Stage::Talking {
-                call,
-                leg: Some(known),
-            } if *known == leg => call.number(),
-            Stage::Asked {
-                number, leg: known, ..
-            } if *known == leg => *number,
-            Stage::Idle
-            | Stage::Calling { .. }
-            | Stage::Glare { .. }
-            | Stage::Asked { .. }
-            | Stage::Talking { .. } => return,
-        };
-        let more = self.read_list(number, connect_data);
-        let routes = self.routes_to(&more);
-        match &mut self.stage {
-            Stage::Talking { call, .. } => call.add_routes(now, &routes),
-            Stage::Asked { listed, .. } => {
-                for address in more {
-                    if listed.len() < MAX_LISTED && !listed.contains(&address) {
-                        listed.push(address);
-                    }
-                }
-            }
-            Stage::Idle | Stage::Calling { .. } | Stage::Glare { .. } => {}
-        }
-    }
-
     fn handle_over(&mut self, leg: Leg, over: &Over) {
         let number = match &self.stage {
             Stage::Calling {
                 number, leg: known, ..
-            }
-            | Stage::Asked {
-                number, leg: known, ..
             } if *known == leg => *number,
+            Stage::Asked(asked) if asked.leg == leg => asked.number,
+            Stage::Checking(checking) if checking.leg == leg => checking.number,
             Stage::Talking {
                 call,
                 leg: Some(known),
@@ -156,9 +112,11 @@ impl Driver {
                 call.number()
             }
             Stage::Idle
+            | Stage::Gathering { .. }
             | Stage::Calling { .. }
             | Stage::Glare { .. }
-            | Stage::Asked { .. }
+            | Stage::Asked(_)
+            | Stage::Checking(_)
             | Stage::Talking { .. } => return,
         };
         let reason = match over {
@@ -179,12 +137,5 @@ impl Driver {
             Over::Glare { .. } => return self.handle_glare(number, leg.link),
         };
         self.end_ringing(number, reason);
-    }
-}
-
-fn dialect_of(dialect: ichat_xmpp::Dialect) -> Dialect {
-    match dialect {
-        ichat_xmpp::Dialect::Legacy => Dialect::Legacy,
-        ichat_xmpp::Dialect::Conference => Dialect::Conference,
     }
 }

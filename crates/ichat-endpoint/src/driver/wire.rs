@@ -14,9 +14,23 @@ impl Driver {
         self.links.send(link, stanza);
     }
 
-    pub(super) fn transmit(&mut self, route: Route, octets: &[u8]) {
+    /// Sends what a call wants sent; through a relay where its path begins there.
+    pub(super) fn send(&mut self, now: Instant, route: Route, octets: &[u8]) {
+        if let Some(connection) = &mut self.connection
+            && connection.ways.is_relayed(route.local)
+        {
+            connection.ways.send_relayed(now, route, octets);
+        } else {
+            self.transmit(now, route, octets);
+        }
+    }
+
+    /// Sends from a socket.
+    pub(super) fn transmit(&mut self, now: Instant, route: Route, octets: &[u8]) {
         self.note_datagram(true, route, octets);
-        self.sockets.send(route, octets);
+        if !self.sockets.send(route, octets) {
+            self.look_at_once(now);
+        }
     }
 
     pub(super) fn tap_stanza(&self, sent: bool, stanza: &Element) {

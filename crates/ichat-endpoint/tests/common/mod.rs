@@ -1,4 +1,8 @@
-//! Two calls joined in virtual time, and how to read what they told.
+//! Two calls joined in virtual time, two endpoints on loopback, and how to read what they told.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+
+pub(crate) mod endpoints;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -28,6 +32,7 @@ pub(crate) fn config(local: &str, remote: &str, seed: u64) -> CallConfig {
         local_name: local.into(),
         remote_name: remote.into(),
         user_agent: "test/1".into(),
+        checked: false,
         codecs: Vec::new(),
         duration: None,
         seed,
@@ -158,6 +163,7 @@ impl Pair {
 pub(crate) fn names(events: &[Event]) -> Vec<&'static str> {
     events
         .iter()
+        .filter(|event| !matches!(event, Event::Stats { .. }))
         .map(|event| match event {
             Event::Path { .. } => "path",
             Event::Connected { .. } => "connected",
@@ -167,6 +173,7 @@ pub(crate) fn names(events: &[Event]) -> Vec<&'static str> {
             Event::Incoming { .. } => "incoming",
             Event::Ringing { .. } => "ringing",
             Event::Accepted { .. } => "accepted",
+            Event::Online { .. } => "online",
             other => panic!("{other:?}"),
         })
         .collect()

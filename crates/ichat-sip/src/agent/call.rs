@@ -145,6 +145,25 @@ impl Call {
         }
     }
 
+    pub(super) fn move_to(&mut self, route: Route) {
+        if self.route().is_none() {
+            return;
+        }
+        self.dialog.route = route;
+        match &mut self.invite {
+            Invite::Ours(invite) => invite.move_to(route),
+            Invite::Theirs(invite) => invite.move_to(route),
+        }
+        for client in &mut self.clients {
+            client.move_to(route);
+        }
+        if let Phase::Active { reoffers, .. } = &mut self.phase
+            && let Some(invite) = &mut reoffers.theirs
+        {
+            invite.move_to(route);
+        }
+    }
+
     /// Whether the call is over and nothing of it repeats any more.
     pub(super) fn is_settled(&self) -> bool {
         let unconfirmed = match &self.invite {

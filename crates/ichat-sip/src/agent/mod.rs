@@ -89,6 +89,16 @@ impl UserAgent {
         }
     }
 
+    /// The way to the peer is another one from now on: what this dialog sends, and sends again, takes
+    /// it. Connectivity found it; SIP itself never asks for that (docs/protocol/connectivity.md, when
+    /// a pair is usable \[D\]). Without effect before the dialog has a way at all, see
+    /// [`route`](Self::route).
+    pub fn move_to(&mut self, route: Route) {
+        if let Some(call) = &mut self.call {
+            call.move_to(route);
+        }
+    }
+
     /// Tells a caller that it rings: 180. Without effect where no INVITE waits.
     pub fn ring(&mut self, now: Instant) {
         if let Some(call) = &mut self.call {

@@ -46,6 +46,11 @@ impl Client {
         }
     }
 
+    /// The peer is reached another way now: a repetition takes it.
+    pub(crate) fn move_to(&mut self, route: Route) {
+        self.route = route;
+    }
+
     /// Takes the status of a response to it.
     pub(crate) fn handle_response(&mut self, now: Instant, status: u16) -> Option<Outcome> {
         if status >= 200 {

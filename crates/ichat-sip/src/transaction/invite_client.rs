@@ -90,6 +90,11 @@ impl InviteClient {
         self.pinned
     }
 
+    /// The peer is reached another way now.
+    pub(crate) fn move_to(&mut self, route: Route) {
+        self.pinned = Some(route);
+    }
+
     /// Whether a final answer is still awaited.
     pub(crate) fn is_pending(&self) -> bool {
         matches!(self.state, State::Calling(_) | State::Proceeding { .. })

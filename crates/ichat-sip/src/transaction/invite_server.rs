@@ -85,6 +85,11 @@ impl InviteServer {
         self.route
     }
 
+    /// The peer is reached another way now: an answer that is sent again takes it.
+    pub(crate) fn move_to(&mut self, route: Route) {
+        self.route = route;
+    }
+
     /// Whether a final answer of ours is owed.
     pub(crate) fn is_pending(&self) -> bool {
         matches!(self.state, State::Trying { .. } | State::Proceeding { .. })

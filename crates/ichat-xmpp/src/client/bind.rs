@@ -1,20 +1,22 @@
-//! The authenticated stream: headers and features once more, then a resource (RFC 6120 §7).
+//! The authenticated stream: headers and features once more, then a resource (RFC 6120 §7), or the
+//! session of a stream before (XEP-0198 §5).
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
 
 use minidom::Element;
 use xmpp_parsers::jid::FullJid;
-use xmpp_parsers::ns::{BIND, JABBER_CLIENT, STREAM, XMPP_STANZAS};
+use xmpp_parsers::ns::{BIND, JABBER_CLIENT, SM, STREAM, XMPP_STANZAS};
 
 use super::carrier::{Arrival, Carrier};
 use super::config::{ConnectConfig, Timing};
-use super::connection::{Connection, Login};
+use super::connection::Login;
 use super::deadline::Deadline;
 use super::error::{ConnectError, Stage};
 use super::establish::{broken, unexpected};
 use super::login::Authenticated;
-use super::server::Server;
+use super::server::{Probe, Server};
+use super::sm::{self, Management};
 use super::stream_error::{StreamError, remark};
 use super::xml::set_attribute;
 
@@ -24,13 +26,29 @@ const SESSION: &str = "urn:ietf:params:xml:ns:xmpp-session";
 /// Stanzas that are kept when they come before we have a resource.
 const WAITING_LIMIT: usize = 64;
 
-/// Opens the stream anew and gets a resource.
-pub(super) async fn bind(
+/// An authenticated stream, on which nothing was asked for yet.
+pub(super) struct Binding {
+    server: Server,
+    login: Login,
+    waiting: VecDeque<Element>,
+}
+
+/// What becomes of an older session.
+#[derive(Debug)]
+pub(super) enum Resumption {
+    /// It goes on: `<resumed/>`.
+    Resumed(Element),
+    /// It is over: `<failed/>`.
+    Failed(Element),
+}
+
+/// Opens the stream anew.
+pub(super) async fn open(
     config: &ConnectConfig,
     authenticated: Authenticated,
     timing: Timing,
     deadline: Deadline,
-) -> Result<Connection, ConnectError> {
+) -> Result<Binding, ConnectError> {
     let Authenticated {
         io,
         mechanism,
@@ -49,43 +67,30 @@ pub(super) async fn bind(
         .map_err(|error| broken(Stage::Opening, address, error))?;
     let mut binding = Binding {
         server,
+        login: Login {
+            address,
+            tls,
+            mechanism,
+            features: Element::bare("features", STREAM),
+        },
         waiting: VecDeque::new(),
     };
-    let work = async {
-        let features = binding.next(Stage::Opening).await?;
-        if !features.is("features", STREAM) {
-            return Err(unexpected(Stage::Opening, "<features/>", &features));
-        }
-        if !features.has_child("bind", BIND) {
-            return Err(refused("the server offers none"));
-        }
-        let jid = binding.bind(config.resource.as_deref()).await?;
-        let session = features.get_child("session", SESSION);
-        if session.is_some_and(|session| !session.has_child("optional", SESSION)) {
-            binding
-                .ask("session", Element::bare("session", SESSION))
-                .await?;
-        }
-        Ok((jid, features))
-    };
-    let (jid, features) = deadline.run(Stage::Binding, work).await??;
-    let login = Login {
-        address,
-        tls,
-        mechanism,
-        features,
-    };
-    let Binding { server, waiting } = binding;
-    Ok(Connection::new(jid, Box::new(server), timing).with_login(login, waiting))
-}
-
-struct Binding {
-    server: Server,
-    waiting: VecDeque<Element>,
+    let features = deadline
+        .run(Stage::Opening, binding.next(Stage::Opening))
+        .await??;
+    if !features.is("features", STREAM) {
+        return Err(unexpected(Stage::Opening, "<features/>", &features));
+    }
+    binding.login.features = features;
+    Ok(binding)
 }
 
 impl Binding {
-    async fn bind(&mut self, resource: Option<&str>) -> Result<FullJid, ConnectError> {
+    /// Gets a resource: this one, or one of the server's choice.
+    pub(super) async fn bind(&mut self, resource: Option<&str>) -> Result<FullJid, ConnectError> {
+        if !self.login.features.has_child("bind", BIND) {
+            return Err(refused("the server offers none"));
+        }
         let mut query = Element::bare("bind", BIND);
         if let Some(resource) = resource {
             let mut wanted = Element::bare("resource", BIND);
@@ -97,7 +102,54 @@ impl Binding {
             .get_child("bind", BIND)
             .and_then(|bind| bind.get_child("jid", BIND));
         let jid = jid.map(Element::text).unwrap_or_default();
-        FullJid::new(jid.trim()).map_err(|_| refused("its answer holds no JID"))
+        let jid = FullJid::new(jid.trim()).map_err(|_| refused("its answer holds no JID"))?;
+        let session = self.login.features.get_child("session", SESSION);
+        if session.is_some_and(|session| !session.has_child("optional", SESSION)) {
+            self.ask("session", Element::bare("session", SESSION))
+                .await?;
+        }
+        Ok(jid)
+    }
+
+    /// Lets stanzas be counted from here on, if the server does that.
+    pub(super) async fn manage(&mut self) -> Result<Option<Management>, ConnectError> {
+        if !sm::is_offered(&self.login.features) {
+            return Ok(None);
+        }
+        self.say(&sm::enable()).await?;
+        let answer = self
+            .find(|element| element.is("enabled", SM) || element.is("failed", SM))
+            .await?;
+        if answer.is("failed", SM) {
+            tracing::debug!("the server does not count stanzas after all");
+            return Ok(None);
+        }
+        self.server.set_probe(Probe::Count);
+        Ok(Some(Management::new(&answer)))
+    }
+
+    /// Asks for a session of before; `None` if the server has nothing of the kind.
+    pub(super) async fn resume(
+        &mut self,
+        resume: &Element,
+    ) -> Result<Option<Resumption>, ConnectError> {
+        if !sm::is_offered(&self.login.features) {
+            return Ok(None);
+        }
+        self.say(resume).await?;
+        let answer = self
+            .find(|element| element.is("resumed", SM) || element.is("failed", SM))
+            .await?;
+        if answer.is("failed", SM) {
+            return Ok(Some(Resumption::Failed(answer)));
+        }
+        self.server.set_probe(Probe::Count);
+        Ok(Some(Resumption::Resumed(answer)))
+    }
+
+    /// The stream, how the log-in went, and what came meanwhile.
+    pub(super) fn finish(self) -> (Server, Login, VecDeque<Element>) {
+        (self.server, self.login, self.waiting)
     }
 
     /// Asks the server something and waits for the answer.
@@ -106,33 +158,44 @@ impl Binding {
         set_attribute(&mut iq, "type", "set");
         set_attribute(&mut iq, "id", id);
         iq.append_child(query);
+        self.say(&iq).await?;
+        let answer = self
+            .find(|stanza| stanza.is("iq", JABBER_CLIENT) && stanza.attr("id") == Some(id))
+            .await?;
+        if answer.attr("type") == Some("error") {
+            let error = answer.children().find(|child| child.name() == "error");
+            let condition = error
+                .into_iter()
+                .flat_map(Element::children)
+                .find(|child| child.ns() == XMPP_STANZAS && child.name() != "text");
+            let condition = condition.and_then(|condition| remark(condition.name()));
+            return Err(refused(condition.as_deref().unwrap_or("it gave no reason")));
+        }
+        Ok(answer)
+    }
+
+    async fn say(&mut self, element: &Element) -> Result<(), ConnectError> {
         let sent = async {
             poll_fn(|cx| self.server.poll_ready(cx)).await?;
-            self.server.queue(&iq)?;
+            self.server.queue(element)?;
             poll_fn(|cx| self.server.poll_flush(cx)).await
         };
         sent.await.map_err(|error| ConnectError::Lost {
             stage: Stage::Binding,
             source: Some(error),
-        })?;
+        })
+    }
+
+    /// The first element that is wanted; the others are kept.
+    async fn find(&mut self, wanted: impl Fn(&Element) -> bool) -> Result<Element, ConnectError> {
         loop {
-            let stanza = self.next(Stage::Binding).await?;
-            if !(stanza.is("iq", JABBER_CLIENT) && stanza.attr("id") == Some(id)) {
-                if self.waiting.len() < WAITING_LIMIT {
-                    self.waiting.push_back(stanza);
-                }
-                continue;
+            let element = self.next(Stage::Binding).await?;
+            if wanted(&element) {
+                return Ok(element);
             }
-            if stanza.attr("type") == Some("error") {
-                let error = stanza.children().find(|child| child.name() == "error");
-                let condition = error
-                    .into_iter()
-                    .flat_map(Element::children)
-                    .find(|child| child.ns() == XMPP_STANZAS && child.name() != "text");
-                let condition = condition.and_then(|condition| remark(condition.name()));
-                return Err(refused(condition.as_deref().unwrap_or("it gave no reason")));
+            if self.waiting.len() < WAITING_LIMIT {
+                self.waiting.push_back(element);
             }
-            return Ok(stanza);
         }
     }
 

@@ -161,7 +161,10 @@ pub struct Timing {
     pub sign_in: Duration,
     /// Silence after which the server is asked for a sign of life (XEP-0199). Default 25 s.
     pub idle: Duration,
-    /// How long it may take to answer that. Default 25 s; with [`Timing::idle`] less than a minute.
+    /// Silence behind a stanza of ours after which the server is asked: sooner, because an answer may
+    /// be wanted. A server with stream management is asked with the stanza. Default 10 s.
+    pub reply: Duration,
+    /// How long it may take to answer that. Default 15 s; with [`Timing::idle`] less than a minute.
     pub answer: Duration,
     /// How long a stanza may wait for the peer to read. Default 20 s.
     pub send: Duration,
@@ -175,7 +178,8 @@ impl Default for Timing {
             connect: Duration::from_secs(15),
             sign_in: Duration::from_secs(15),
             idle: Duration::from_secs(25),
-            answer: Duration::from_secs(25),
+            reply: Duration::from_secs(10),
+            answer: Duration::from_secs(15),
             send: Duration::from_secs(20),
             close: Duration::from_secs(2),
         }

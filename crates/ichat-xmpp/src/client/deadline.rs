@@ -21,6 +21,17 @@ impl Deadline {
         }
     }
 
+    /// The first half of what is left.
+    pub(super) fn half(self) -> Self {
+        let now = Instant::now();
+        let half = self.at.saturating_duration_since(now) / 2;
+        Self {
+            at: now + half,
+            // Errors name it.
+            limit: Duration::from_secs(half.as_secs()).max(Duration::from_secs(1)),
+        }
+    }
+
     /// Does one step; gives it up when the time for all of them is over.
     pub(super) async fn run<T>(
         self,
@@ -60,5 +71,16 @@ mod tests {
             error.to_string().contains("within 3 s while beginning TLS"),
             "{error}"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_half_leaves_the_other_half() {
+        let deadline = Deadline::after(Duration::from_secs(8));
+        let begun = Instant::now();
+        for seconds in [4, 6] {
+            let step = deadline.half().run(Stage::Connecting, pending::<()>());
+            assert!(step.await.is_err());
+            assert_eq!(begun.elapsed().as_secs(), seconds);
+        }
     }
 }

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::faults::{CaFault, CertificateFault, ProofFault};
-use super::stream_error::{StreamFault, quoted};
+use super::faults::{CaFault, CertificateFault, LocalFault, ProofFault};
+use super::stream_error::{Outlook, StreamFault, quoted};
 
 /// Why signing in failed. The message is one line and says what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -185,9 +185,9 @@ pub enum ConnectError {
         /// What was wrong.
         fault: ProofFault,
     },
-    /// No random numbers, or another failure on our side.
+    /// A failure on our side.
     #[error("cannot log in: {0}")]
-    Mechanism(#[from] sasl::client::MechanismError),
+    Local(#[from] LocalFault),
 }
 
 impl ConnectError {
@@ -218,7 +218,41 @@ impl ConnectError {
             | Self::Rejected { .. }
             | Self::Impostor { .. }
             | Self::Bind { .. }
-            | Self::Mechanism(_) => "auth-failed",
+            | Self::Local(_) => "auth-failed",
+        }
+    }
+}
+
+impl ConnectError {
+    /// Whether the same may go well later: the network, the server or its certificate are at fault,
+    /// and nobody's word about the account. What was refused as wrong is not tried again.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Resolve { .. }
+            | Self::NoService { .. }
+            | Self::Tcp { .. }
+            | Self::TimedOut { .. }
+            | Self::Lost { .. }
+            | Self::NotXmpp { .. }
+            | Self::Unexpected { .. }
+            | Self::TlsNotOffered { .. }
+            | Self::TlsRefused
+            | Self::TlsOffRefused { .. }
+            | Self::TlsInjected
+            | Self::CaFile { .. }
+            | Self::NoRoots
+            | Self::Certificate { .. }
+            | Self::Tls { .. } => true,
+            Self::Refused(fault) => fault.outlook() != Outlook::Over,
+            Self::Rejected { condition, .. } => condition == "temporary-auth-failure",
+            Self::Bind { condition } => !matches!(condition.as_str(), "conflict" | "not-allowed"),
+            Self::TlsDemanded
+            | Self::Domain { .. }
+            | Self::NoUser { .. }
+            | Self::NoMechanism { .. }
+            | Self::Impostor { .. }
+            | Self::Local(_) => false,
         }
     }
 }
@@ -333,5 +367,49 @@ mod tests {
         auth-failed: the server could not prove that it knows the password of a@b (its signature is wrong); it may not be the server it claims to be, so nothing more was sent
         tls-failed: the certificate of b is not accepted: no authority that is trusted here signed it; if the server is your own, trust its authority (--ca FILE) or its key (--pin abababababababababababababababababababababababababababababababab)
         ");
+    }
+
+    #[test]
+    fn what_the_server_has_refused_is_not_tried_again() {
+        let rejected = |condition: &str| ConnectError::Rejected {
+            jid: "a@b".into(),
+            condition: condition.into(),
+            text: None,
+        };
+        let refused = |condition: &str| {
+            ConnectError::Refused(StreamFault {
+                condition: condition.into(),
+                text: None,
+            })
+        };
+        for error in [
+            rejected("not-authorized"),
+            rejected("account-disabled"),
+            refused("conflict"),
+            refused("policy-violation"),
+            ConnectError::NoMechanism {
+                offered: Vec::new(),
+            },
+            ConnectError::Impostor {
+                jid: "a@b".into(),
+                fault: ProofFault::Wrong,
+            },
+        ] {
+            assert!(!error.may_pass(), "{error}");
+        }
+        for error in [
+            rejected("temporary-auth-failure"),
+            refused("system-shutdown"),
+            ConnectError::Certificate {
+                domain: "b".into(),
+                fault: CertificateFault::Expired,
+            },
+            ConnectError::Lost {
+                stage: Stage::LoggingIn,
+                source: None,
+            },
+        ] {
+            assert!(error.may_pass(), "{error}");
+        }
     }
 }

@@ -7,16 +7,22 @@ use minidom::Element;
 use tokio::task::spawn_blocking;
 use xmpp_parsers::ns::{SASL, STREAM, TLS};
 
-use super::config::{ConnectConfig, DIRECT_TLS_PORT, TlsMode};
+use super::config::{ConnectConfig, TlsMode};
 use super::deadline::Deadline;
+use super::dns::Target;
 use super::element::Bare;
 use super::error::{ConnectError, Stage};
+use super::login::mechanisms;
 use super::prompt::Prompt;
+use super::step::{Step, Watch};
 use super::stream_error::{StreamFault, remark};
 use super::tcp;
 use super::tls::{Secured, Tls, TlsInfo};
 use super::trace::Trace;
 use super::wire::{Header, Inbound, Transport, Wire, guarded};
+
+/// Mechanisms that a watcher is told of.
+const MECHANISM_LIMIT: usize = 32;
 
 /// A stream over which nothing but log-in is possible yet.
 #[derive(Debug)]
@@ -29,30 +35,88 @@ pub(super) struct Established {
     pub(super) tls: Option<TlsInfo>,
 }
 
-/// Connects, and begins TLS unless that was switched off.
+/// Connects, and begins TLS unless that was switched off: with the first of the account's servers
+/// with which that comes to something. Nobody has been told anything of us by then, so that one
+/// server's failure, whatever it is, is no reason to leave out the next.
 pub(super) async fn establish(
     config: &ConnectConfig,
     deadline: Deadline,
+    watch: Watch<'_>,
 ) -> Result<Established, ConnectError> {
-    let domain = config.jid.domain().as_str();
     let tls = match config.tls {
-        TlsMode::Required => {
-            let (domain, trust) = (domain.to_owned(), config.trust.clone());
-            // Reads files.
-            let prepared = spawn_blocking(move || Tls::new(&domain, &trust)).await;
-            let domain = config.jid.domain().to_string();
-            Some(prepared.map_err(|error| ConnectError::Tls {
-                domain,
-                source: error.into(),
-            })??)
-        }
+        TlsMode::Required => Some(trust(config).await?),
         TlsMode::Off => None,
     };
-    let opened = tcp::open(config, domain, deadline).await?;
+    let (targets, origin) = tcp::targets(config, deadline).await?;
+    watch(Step::Found {
+        hosts: targets.iter().map(Target::named).collect(),
+        origin,
+    });
+    first_of(targets, config, tls.as_ref(), deadline, watch).await
+}
+
+async fn first_of(
+    targets: Vec<Target>,
+    config: &ConnectConfig,
+    tls: Option<&Tls>,
+    deadline: Deadline,
+    watch: Watch<'_>,
+) -> Result<Established, ConnectError> {
+    let mut left = targets.len();
+    let mut telling: Option<ConnectError> = None;
+    for target in targets {
+        left -= 1;
+        let share = if left == 0 { deadline } else { deadline.half() };
+        match attempt(config, tls, &target, share, watch).await {
+            Ok(established) => {
+                let mut mechanisms = mechanisms(&established.features);
+                mechanisms.truncate(MECHANISM_LIMIT);
+                watch(Step::Offered { mechanisms });
+                return Ok(established);
+            }
+            Err(error) => {
+                if left > 0 {
+                    tracing::debug!(%error, left, "this server will not do; trying the next");
+                }
+                // What is wrong with TLS tells the user more than that another host is not there.
+                telling = match telling {
+                    Some(before) if before.code() == "tls-failed" => Some(before),
+                    Some(_) | None => Some(error),
+                };
+            }
+        }
+    }
+    Err(telling.unwrap_or_else(|| ConnectError::NoService {
+        domain: config.jid.domain().to_string(),
+    }))
+}
+
+/// Reads files.
+async fn trust(config: &ConnectConfig) -> Result<Tls, ConnectError> {
+    let (domain, trust) = (config.jid.domain().to_string(), config.trust.clone());
+    let prepared = spawn_blocking(move || Tls::new(&domain, &trust)).await;
+    prepared.map_err(|error| ConnectError::Tls {
+        domain: config.jid.domain().to_string(),
+        source: error.into(),
+    })?
+}
+
+async fn attempt(
+    config: &ConnectConfig,
+    tls: Option<&Tls>,
+    target: &Target,
+    deadline: Deadline,
+    watch: Watch<'_>,
+) -> Result<Established, ConnectError> {
+    let opened = tcp::open(config, target, deadline).await?;
     let address = opened.address;
+    watch(Step::Connected {
+        address,
+        direct: target.direct && tls.is_some(),
+    });
     let transport: Transport = Box::new(Prompt(opened.stream));
     let opening = Opening {
-        domain,
+        domain: config.jid.domain().as_str(),
         address,
         deadline,
         trace: config.trace.clone(),
@@ -70,18 +134,18 @@ pub(super) async fn establish(
             tls: None,
         });
     };
-    let direct = address.port() == DIRECT_TLS_PORT;
-    let transport = if direct {
+    let transport = if target.direct {
         transport
     } else {
         opening.starttls(transport).await?
     };
-    let handshake = tls.handshake(transport, direct);
+    let handshake = tls.handshake(transport, target.direct);
     let Secured {
         transport,
         info,
         exporter,
     } = deadline.run(Stage::Handshake, handshake).await??;
+    watch(Step::Secured(info.clone()));
     let (wire, features) = opening.open(transport).await?;
     Ok(Established {
         wire,
@@ -220,5 +284,109 @@ pub(super) fn unexpected(stage: Stage, expected: &'static str, found: &Element) 
         stage,
         expected,
         found,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio::time::Instant;
+    use xmpp_parsers::jid::BareJid;
+
+    const FEATURES: &str = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' \
+                            xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>\
+                            <stream:features/>";
+
+    /// A server that says this and then listens.
+    async fn server(says: &'static str) -> Target {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let (mut peer, _) = listener.accept().await.unwrap();
+            peer.write_all(says.as_bytes()).await.unwrap();
+            let mut heard = Vec::new();
+            let _ = peer.read_to_end(&mut heard).await;
+        });
+        target(port)
+    }
+
+    fn target(port: u16) -> Target {
+        Target {
+            host: "127.0.0.1".into(),
+            port,
+            direct: false,
+        }
+    }
+
+    fn nobody() -> Target {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        target(listener.local_addr().unwrap().port())
+    }
+
+    async fn first_of(targets: Vec<Target>, limit: u64) -> Result<Established, ConnectError> {
+        let mut config = ConnectConfig::new(BareJid::new("me@im.test").unwrap(), "x");
+        config.tls = TlsMode::Off;
+        let deadline = Deadline::after(Duration::from_secs(limit));
+        super::first_of(targets, &config, None, deadline, &mut |_| {}).await
+    }
+
+    #[tokio::test]
+    async fn the_next_server_is_tried_whatever_is_wrong_with_the_first() {
+        let good = server(FEATURES).await;
+        let port = good.port;
+        let targets = vec![nobody(), server("SSH-2.0-OpenSSH_9.2p1\r\n").await, good];
+        let established = first_of(targets, 20).await.unwrap();
+        assert_eq!(established.address.port(), port);
+    }
+
+    #[tokio::test]
+    async fn whoever_watches_is_told_how_far_each_server_came() {
+        let offering = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' \
+                        xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>\
+                        <stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>\
+                        <mechanism>DIGEST-MD5</mechanism><mechanism>PLAIN</mechanism>\
+                        </mechanisms></stream:features>";
+        let targets = vec![server("nonsense").await, server(offering).await];
+        let ports = [targets[0].port, targets[1].port];
+        let mut config = ConnectConfig::new(BareJid::new("me@im.test").unwrap(), "x");
+        config.tls = TlsMode::Off;
+        let mut steps = Vec::new();
+        let deadline = Deadline::after(Duration::from_secs(20));
+        let watch: Watch<'_> = &mut |step| steps.push(step);
+        super::first_of(targets, &config, None, deadline, watch)
+            .await
+            .unwrap();
+        let connected = ports.map(|port| Step::Connected {
+            address: ([127, 0, 0, 1], port).into(),
+            direct: false,
+        });
+        let mechanisms = vec!["DIGEST-MD5".to_owned(), "PLAIN".to_owned()];
+        assert_eq!(steps[..2], connected);
+        assert_eq!(steps[2..], [Step::Offered { mechanisms }]);
+    }
+
+    #[tokio::test]
+    async fn a_silent_server_leaves_time_for_the_next() {
+        let good = server(FEATURES).await;
+        let port = good.port;
+        let begun = Instant::now();
+        let established = first_of(vec![server("").await, good], 2).await.unwrap();
+        assert_eq!(established.address.port(), port);
+        assert!(begun.elapsed() >= Duration::from_millis(900));
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_with_tls_is_told_rather_than_that_another_is_not_there() {
+        let demanding = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' \
+                         xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>\
+                         <stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'>\
+                         <required/></starttls></stream:features>";
+        let error = first_of(vec![server(demanding).await, nobody()], 20).await;
+        assert!(matches!(error, Err(ConnectError::TlsDemanded)), "{error:?}");
+        let error = first_of(vec![nobody(), nobody()], 20).await.unwrap_err();
+        assert!(matches!(error, ConnectError::Tcp { .. }), "{error}");
     }
 }

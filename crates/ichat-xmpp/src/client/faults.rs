@@ -94,3 +94,15 @@ pub enum ProofFault {
     #[error("it asks for {0} rounds of hashing; expected 4096 to 1000000")]
     Rounds(u64),
 }
+
+/// Why we could not log in, whatever the server does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LocalFault {
+    /// A log-in needs them.
+    #[error("this system gives no random numbers")]
+    Random,
+    /// A hash function refused its input.
+    #[error("the password cannot be hashed")]
+    Hash,
+}

@@ -13,7 +13,8 @@ use super::deadline::Deadline;
 use super::error::{ConnectError, Stage};
 use super::establish::{Established, broken, next, unexpected};
 use super::faults::ProofFault;
-use super::sasl::{self, Exchange, Failure};
+use super::sasl::{Exchange, Terms};
+use super::scram::Failure;
 use super::stream_error::remark;
 use super::tls::TlsInfo;
 use super::wire::{Io, Wire};
@@ -45,17 +46,17 @@ pub(super) async fn authenticate(
         .jid
         .node()
         .ok_or_else(|| ConnectError::NoUser { jid: jid() })?;
-    let offered = mechanisms(&features);
-    let binding = exporter.filter(|_| can_bind(&features));
     // Without TLS we come here only with a server on this machine, or if the user insists.
     let local = address.ip().to_canonical().is_loopback();
-    let plain = tls.is_some() || (config.tls == TlsMode::Off && (local || config.insecure));
-    let Some(kind) = sasl::choose(&offered, binding.is_some(), plain) else {
-        let offered = offered
-            .iter()
-            .take(16)
-            .filter_map(|name| remark(name))
-            .collect();
+    let terms = Terms {
+        offered: mechanisms(&features),
+        exporter,
+        takes_exporter: takes_exporter(&features),
+        plain: tls.is_some() || (config.tls == TlsMode::Off && (local || config.insecure)),
+    };
+    let names: Vec<_> = terms.offered.iter().take(16).cloned().collect();
+    let Some((kind, binding)) = terms.choose() else {
+        let offered = names.iter().filter_map(|name| remark(name)).collect();
         return Err(ConnectError::NoMechanism { offered });
     };
     tracing::debug!(mechanism = kind.name(), "logging in");
@@ -64,7 +65,7 @@ pub(super) async fn authenticate(
     set_attribute(&mut auth, "mechanism", kind.name());
     let proof = |failure| match failure {
         Failure::Proof(fault) => ConnectError::Impostor { jid: jid(), fault },
-        Failure::Mechanism(error) => ConnectError::Mechanism(error),
+        Failure::Local(fault) => ConnectError::Local(fault),
     };
     let work = async {
         say(&mut wire, auth, address).await?;
@@ -80,7 +81,7 @@ pub(super) async fn authenticate(
                     .await
                     .map_err(|error| broken(Stage::LoggingIn, address, error.into()))?;
                 exchange = again;
-                let response = sasl_element("response", Zeroizing::new(response.map_err(proof)?));
+                let response = sasl_element("response", response.map_err(proof)?);
                 say(&mut wire, response, address).await?;
             } else if answer.is("success", SASL) {
                 let data = payload(&answer).map_err(|fault| proof(fault.into()))?;
@@ -107,7 +108,8 @@ pub(super) async fn authenticate(
     })
 }
 
-fn mechanisms(features: &Element) -> Vec<String> {
+/// The names of a server's mechanisms.
+pub(super) fn mechanisms(features: &Element) -> Vec<String> {
     let offer = features.get_child("mechanisms", SASL);
     let names = offer.into_iter().flat_map(Element::children);
     names
@@ -116,12 +118,13 @@ fn mechanisms(features: &Element) -> Vec<String> {
         .collect()
 }
 
-/// Whether the server binds to channels of our type: where it lists types, ours must be among them
-/// (XEP-0440); where it lists none, TLS 1.3 has no other (RFC 9266 §3).
-fn can_bind(features: &Element) -> bool {
+/// Whether the server says that it binds to channels of our type, `tls-exporter` (XEP-0440). One that
+/// does not say is not tried: ejabberd 23.01 offers PLUS with TLS 1.3 and binds to nothing that exists
+/// there.
+fn takes_exporter(features: &Element) -> bool {
     features
         .get_child("sasl-channel-binding", SASL_CB)
-        .is_none_or(|types| {
+        .is_some_and(|types| {
             types
                 .children()
                 .any(|listed| listed.attr("type") == Some("tls-exporter"))

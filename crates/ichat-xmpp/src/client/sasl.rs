@@ -1,21 +1,13 @@
-//! Logging in (RFC 6120 §6) over the `sasl` crate's mechanisms, with the checks that those leave to
-//! their caller.
+//! Logging in (RFC 6120 §6): which mechanism, and in which order what is said.
 //!
 //! A server has to prove that it knows the password as well (RFC 5802 §3): nothing goes on before
 //! its signature has been verified.
 
-use sasl::client::mechanisms::{Plain, Scram};
-use sasl::client::{Mechanism, MechanismError};
-use sasl::common::scram::{Sha1, Sha256};
-use sasl::common::{ChannelBinding, Credentials};
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::faults::ProofFault;
-
-/// Rounds of hashing that are taken. Fewer make a password easy to guess for one who listens or who
-/// stands in for the server (RFC 5802 §9: at least 4096); more cost us seconds.
-const ROUNDS: std::ops::RangeInclusive<u64> = 4096..=1_000_000;
+use super::faults::{LocalFault, ProofFault};
+use super::scram::{Binding, Expected, Failure, Hash, Scram};
 
 /// The mechanisms that we have, the best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,120 +43,88 @@ impl Kind {
     }
 }
 
-/// Takes the best of the mechanisms offered. `binding`: there is a TLS channel that the server can
-/// bind to as well; `plain`: the password may be shown to the server.
-pub(super) fn choose(offered: &[String], binding: bool, plain: bool) -> Option<Kind> {
-    Kind::ALL.into_iter().find(|kind| {
-        offered.iter().any(|name| name == kind.name())
-            && (binding || !kind.binds_channel())
-            && (plain || *kind != Kind::Plain)
-    })
-}
-
-/// Why an exchange came to nothing on our side.
+/// What a server offers, and what we have beside it.
 #[derive(Debug)]
-pub(super) enum Failure {
-    /// The server did not prove itself.
-    Proof(ProofFault),
-    /// We cannot.
-    Mechanism(MechanismError),
+pub(super) struct Terms {
+    /// The names of its mechanisms.
+    pub(super) offered: Vec<String>,
+    /// Our channel's data of the type `tls-exporter`, if there is such a channel.
+    pub(super) exporter: Option<Vec<u8>>,
+    /// Whether the server binds to channels of that type, as far as it says.
+    pub(super) takes_exporter: bool,
+    /// Whether the server may be shown the password.
+    pub(super) plain: bool,
 }
 
-impl From<ProofFault> for Failure {
-    fn from(fault: ProofFault) -> Self {
-        Self::Proof(fault)
+impl Terms {
+    /// Takes the best mechanism, and decides what is said about the channel.
+    pub(super) fn choose(self) -> Option<(Kind, Binding)> {
+        let offers = |kind: Kind| self.offered.iter().any(|name| name == kind.name());
+        let bound = self.exporter.is_some() && self.takes_exporter;
+        let kind = Kind::ALL.into_iter().find(|kind| {
+            offers(*kind)
+                && (bound || !kind.binds_channel())
+                && (self.plain || *kind != Kind::Plain)
+        })?;
+        let plus = self.offered.iter().any(|name| name.ends_with("-PLUS"));
+        let binding = match self.exporter {
+            Some(data) if kind.binds_channel() => Binding::Exporter(data),
+            Some(_) if !plus => Binding::NotOffered,
+            Some(_) | None => Binding::Unable,
+        };
+        Some((kind, binding))
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     /// A SCRAM challenge has to come.
-    First,
+    First(Box<Scram>),
     /// Our proof is sent; the server's signature has to come.
-    Proof,
+    Proof(Expected),
     /// All has come that was needed.
     Done,
 }
 
 /// One log-in.
-pub(super) struct Exchange {
-    mechanism: Box<dyn Mechanism + Send>,
-    nonce: String,
-    step: Step,
-}
+pub(super) struct Exchange(Step);
 
 impl std::fmt::Debug for Exchange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Exchange")
-            .field("step", &self.step)
-            .finish_non_exhaustive()
+        f.debug_struct("Exchange").finish_non_exhaustive()
     }
 }
 
 impl Exchange {
-    /// Begins; returns what goes into `<auth/>` too. `binding` is used by mechanisms that bind to
-    /// the channel.
+    /// Begins; returns what goes into `<auth/>` too.
     pub(super) fn start(
         kind: Kind,
         user: &str,
         password: &SecretString,
-        binding: Option<Vec<u8>>,
-    ) -> Result<(Self, Zeroizing<Vec<u8>>), MechanismError> {
-        let mut mechanism: Box<dyn Mechanism + Send> = match kind {
-            Kind::ScramSha256Plus | Kind::ScramSha256 => {
-                let credentials = scram_credentials(kind, user, password, binding);
-                Box::new(Scram::<Sha256>::from_credentials(credentials)?)
-            }
-            Kind::ScramSha1Plus | Kind::ScramSha1 => {
-                let credentials = scram_credentials(kind, user, password, binding);
-                Box::new(Scram::<Sha1>::from_credentials(credentials)?)
-            }
-            Kind::Plain => Box::new(Plain::from_credentials(
-                Credentials::default()
-                    .with_username(user)
-                    .with_password(password.expose_secret()),
-            )?),
+        binding: Binding,
+    ) -> Result<(Self, Zeroizing<Vec<u8>>), LocalFault> {
+        let hash = match kind {
+            Kind::ScramSha256Plus | Kind::ScramSha256 => Hash::Sha256,
+            Kind::ScramSha1Plus | Kind::ScramSha1 => Hash::Sha1,
+            Kind::Plain => return Ok((Self(Step::Done), plain(user, password))),
         };
-        let initial = Zeroizing::new(mechanism.initial());
-        let (nonce, step) = match kind {
-            Kind::Plain => (String::new(), Step::Done),
-            Kind::ScramSha256Plus | Kind::ScramSha1Plus | Kind::ScramSha256 | Kind::ScramSha1 => {
-                let text = std::str::from_utf8(&initial).unwrap_or_default();
-                (
-                    attribute(text, 'r').unwrap_or_default().to_owned(),
-                    Step::First,
-                )
-            }
-        };
-        Ok((
-            Self {
-                mechanism,
-                nonce,
-                step,
-            },
-            initial,
-        ))
+        let scram = Scram::start(hash, user, password, binding)?;
+        let first = Zeroizing::new(scram.first_message().into_bytes());
+        Ok((Self(Step::First(Box::new(scram))), first))
     }
 
     /// Takes a challenge; returns the response to it. Hashes for a while: not for an async thread.
-    pub(super) fn challenge(&mut self, challenge: &[u8]) -> Result<Vec<u8>, Failure> {
-        match self.step {
-            Step::First => {
-                check_challenge(challenge, &self.nonce)?;
-                let response = self.mechanism.response(challenge).map_err(|error| {
-                    if is_unreadable(&error) {
-                        Failure::Proof(ProofFault::Challenge)
-                    } else {
-                        Failure::Mechanism(error)
-                    }
-                })?;
-                self.step = Step::Proof;
+    pub(super) fn challenge(&mut self, challenge: &[u8]) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        match &self.0 {
+            Step::First(scram) => {
+                let (response, expected) = scram.prove(challenge)?;
+                self.0 = Step::Proof(expected);
                 Ok(response)
             }
             // Some servers send their signature as one more challenge (RFC 6120 §6.4.6).
-            Step::Proof => {
-                self.verify(challenge)?;
-                Ok(Vec::new())
+            Step::Proof(expected) => {
+                expected.verify(challenge)?;
+                self.0 = Step::Done;
+                Ok(Zeroizing::default())
             }
             Step::Done => Err(ProofFault::Challenge.into()),
         }
@@ -172,169 +132,107 @@ impl Exchange {
 
     /// Takes the data of `<success/>`. Only when this is `Ok` are we logged in to the right server.
     pub(super) fn success(&mut self, data: &[u8]) -> Result<(), Failure> {
-        match self.step {
-            Step::First => Err(ProofFault::Early.into()),
-            Step::Proof => self.verify(data),
+        match &self.0 {
+            Step::First(_) => Err(ProofFault::Early.into()),
+            Step::Proof(expected) => Ok(expected.verify(data)?),
             Step::Done => Ok(()),
         }
     }
-
-    fn verify(&mut self, signature: &[u8]) -> Result<(), Failure> {
-        self.mechanism.success(signature).map_err(|error| {
-            if error == MechanismError::InvalidSignatureInSuccessResponse {
-                ProofFault::Wrong
-            } else {
-                // None, none that can be read, or an error in its place.
-                ProofFault::Missing
-            }
-        })?;
-        self.step = Step::Done;
-        Ok(())
-    }
 }
 
-fn is_unreadable(error: &MechanismError) -> bool {
-    matches!(
-        error,
-        MechanismError::CannotDecodeChallenge
-            | MechanismError::NoServerNonce
-            | MechanismError::NoServerSalt
-            | MechanismError::NoServerIterations
-    )
-}
-
-fn scram_credentials(
-    kind: Kind,
-    user: &str,
-    password: &SecretString,
-    binding: Option<Vec<u8>>,
-) -> Credentials {
-    let binding = match binding {
-        Some(data) if kind.binds_channel() => ChannelBinding::TlsExporter(data),
-        Some(_) | None => ChannelBinding::None,
-    };
+/// User and password as they are (RFC 4616).
+fn plain(user: &str, password: &SecretString) -> Zeroizing<Vec<u8>> {
     let password = password.expose_secret();
-    // A password with characters younger than SASLprep is sent as it is: servers that take such a
-    // password do not prepare it either.
-    let prepared = stringprep::saslprep(password).unwrap_or(password.into());
-    Credentials::default()
-        .with_username(user.replace('=', "=3D").replace(',', "=2C"))
-        .with_password(&*prepared)
-        .with_channel_binding(binding)
-}
-
-/// What the `sasl` crate takes on trust in a server's first message (RFC 5802 §5.1).
-fn check_challenge(challenge: &[u8], nonce: &str) -> Result<(), ProofFault> {
-    let text = std::str::from_utf8(challenge).map_err(|_| ProofFault::Challenge)?;
-    if attribute(text, 'm').is_some() {
-        return Err(ProofFault::Extension);
-    }
-    let theirs = attribute(text, 'r').ok_or(ProofFault::Challenge)?;
-    if theirs.len() <= nonce.len() || !theirs.starts_with(nonce) {
-        return Err(ProofFault::Nonce);
-    }
-    let rounds = attribute(text, 'i').and_then(|rounds| rounds.parse().ok());
-    let rounds = rounds.ok_or(ProofFault::Challenge)?;
-    if !ROUNDS.contains(&rounds) {
-        return Err(ProofFault::Rounds(rounds));
-    }
-    Ok(())
-}
-
-/// The value of one attribute of a SCRAM message. All that is read here stands behind the GS2
-/// header's commas or at the start.
-fn attribute(message: &str, name: char) -> Option<&str> {
+    // At its full size from the start: a copy on the way would not be wiped.
+    let mut message = Zeroizing::new(Vec::with_capacity(2 + user.len() + password.len()));
+    message.push(0);
+    message.extend_from_slice(user.as_bytes());
+    message.push(0);
+    message.extend_from_slice(password.as_bytes());
     message
-        .split(',')
-        .find_map(|part| part.strip_prefix(name)?.strip_prefix('='))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn offered(names: &str) -> Vec<String> {
-        names.split_whitespace().map(str::to_owned).collect()
+    fn terms(names: &str, exporter: bool, takes_exporter: bool, plain: bool) -> Terms {
+        Terms {
+            offered: names.split_whitespace().map(str::to_owned).collect(),
+            exporter: exporter.then(|| vec![7; 32]),
+            takes_exporter,
+            plain,
+        }
+    }
+
+    fn kind(names: &str, exporter: bool, plain: bool) -> Option<Kind> {
+        let choice = terms(names, exporter, true, plain).choose();
+        choice.map(|(kind, _)| kind)
     }
 
     #[test]
     fn the_best_mechanism_is_taken_whatever_the_order() {
-        let all =
-            offered("PLAIN SCRAM-SHA-1 X-OAUTH2 SCRAM-SHA-256 SCRAM-SHA-1-PLUS SCRAM-SHA-256-PLUS");
-        assert_eq!(choose(&all, true, true), Some(Kind::ScramSha256Plus));
-        assert_eq!(choose(&all, false, true), Some(Kind::ScramSha256));
-        assert_eq!(
-            choose(&offered("PLAIN SCRAM-SHA-1"), true, true),
-            Some(Kind::ScramSha1)
-        );
+        let all = "PLAIN SCRAM-SHA-1 X-OAUTH2 SCRAM-SHA-256 SCRAM-SHA-1-PLUS SCRAM-SHA-256-PLUS";
+        assert_eq!(kind(all, true, true), Some(Kind::ScramSha256Plus));
+        assert_eq!(kind(all, false, true), Some(Kind::ScramSha256));
+        assert_eq!(kind("PLAIN SCRAM-SHA-1", true, true), Some(Kind::ScramSha1));
     }
 
     #[test]
     fn without_binding_plus_is_no_choice_and_plain_is_one_only_where_it_is_allowed() {
-        assert_eq!(choose(&offered("SCRAM-SHA-256-PLUS"), false, true), None);
-        assert_eq!(choose(&offered("PLAIN"), true, true), Some(Kind::Plain));
-        assert_eq!(choose(&offered("PLAIN DIGEST-MD5"), true, false), None);
-        assert_eq!(choose(&[], true, true), None);
-    }
-
-    fn password(text: &str) -> SecretString {
-        text.into()
+        assert_eq!(kind("SCRAM-SHA-256-PLUS", false, true), None);
+        assert_eq!(kind("PLAIN", true, true), Some(Kind::Plain));
+        assert_eq!(kind("PLAIN DIGEST-MD5", true, false), None);
+        assert_eq!(kind("", true, true), None);
     }
 
     #[test]
-    fn a_bound_log_in_says_so_and_an_unbound_one_says_n() {
-        let start = |kind| {
-            let (_, initial) =
-                Exchange::start(kind, "me", &password("x"), Some(vec![7; 32])).unwrap();
-            String::from_utf8(initial.to_vec()).unwrap()
+    fn the_server_learns_whether_we_could_have_bound_the_log_in() {
+        let binding = |names, exporter, takes| {
+            let choice = terms(names, exporter, takes, true).choose();
+            choice.map(|(_, binding)| binding)
         };
-        assert!(start(Kind::ScramSha256Plus).starts_with("p=tls-exporter,,n=me,r="));
-        assert!(start(Kind::ScramSha1Plus).starts_with("p=tls-exporter,,n=me,r="));
-        assert!(start(Kind::ScramSha256).starts_with("n,,n=me,r="));
-        assert_eq!(start(Kind::Plain), "\0me\0x");
+        let plus = "SCRAM-SHA-1 SCRAM-SHA-1-PLUS";
+        let bound = Some(Binding::Exporter(vec![7; 32]));
+        assert_eq!(binding(plus, true, true), bound);
+        // It binds to channels of a type that we lack.
+        assert_eq!(binding(plus, true, false), Some(Binding::Unable));
+        assert_eq!(binding(plus, false, true), Some(Binding::Unable));
+        // It does not bind at all: or did somebody strike that out?
+        assert_eq!(
+            binding("SCRAM-SHA-1", true, true),
+            Some(Binding::NotOffered)
+        );
+        assert_eq!(
+            binding("SCRAM-SHA-1", true, false),
+            Some(Binding::NotOffered)
+        );
+        assert_eq!(binding("SCRAM-SHA-1", false, true), Some(Binding::Unable));
+    }
+
+    fn start(kind: Kind, binding: Binding) -> (Exchange, String) {
+        let (exchange, initial) = Exchange::start(kind, "me", &"x".into(), binding).unwrap();
+        (exchange, String::from_utf8(initial.to_vec()).unwrap())
     }
 
     #[test]
-    fn commas_and_equals_signs_in_a_user_name_are_escaped() {
-        let (_, initial) = Exchange::start(Kind::ScramSha1, "a=b,c", &password("x"), None).unwrap();
-        assert!(initial.starts_with(b"n,,n=a=3Db=2Cc,r="));
-    }
-
-    #[test]
-    fn a_challenge_that_would_harm_us_is_refused() {
-        let check = |text: &str| check_challenge(text.as_bytes(), "ours");
-        assert_eq!(check("r=ourstheirs,s=QQ==,i=4096"), Ok(()));
-        assert_eq!(check("r=theirs,s=QQ==,i=4096"), Err(ProofFault::Nonce));
-        assert_eq!(check("r=ours,s=QQ==,i=4096"), Err(ProofFault::Nonce));
-        assert_eq!(check("r=ourstheirs,s=QQ==,i=1"), Err(ProofFault::Rounds(1)));
-        assert_eq!(
-            check("r=ourstheirs,s=QQ==,i=4294967295"),
-            Err(ProofFault::Rounds(u64::from(u32::MAX)))
-        );
-        assert_eq!(
-            check("m=x,r=ourstheirs,s=QQ==,i=4096"),
-            Err(ProofFault::Extension)
-        );
-        assert_eq!(
-            check("r=ourstheirs,s=QQ==,i=many"),
-            Err(ProofFault::Challenge)
-        );
-        assert_eq!(check(""), Err(ProofFault::Challenge));
-        assert_eq!(check_challenge(&[0xff], "ours"), Err(ProofFault::Challenge));
+    fn each_mechanism_begins_as_it_must() {
+        let exporter = || Binding::Exporter(vec![7; 32]);
+        let initial = |kind, binding| start(kind, binding).1;
+        let bound = "p=tls-exporter,,n=me,r=";
+        assert!(initial(Kind::ScramSha256Plus, exporter()).starts_with(bound));
+        assert!(initial(Kind::ScramSha1Plus, exporter()).starts_with(bound));
+        assert!(initial(Kind::ScramSha256, Binding::Unable).starts_with("n,,n=me,r="));
+        assert!(initial(Kind::ScramSha1, Binding::NotOffered).starts_with("y,,n=me,r="));
+        assert_eq!(initial(Kind::Plain, Binding::Unable), "\0me\0x");
     }
 
     #[test]
     fn success_before_the_proof_is_no_success() {
-        let (mut exchange, _) =
-            Exchange::start(Kind::ScramSha256, "me", &password("x"), None).unwrap();
-        assert!(matches!(
-            exchange.success(b""),
-            Err(Failure::Proof(ProofFault::Early))
-        ));
-        assert!(matches!(
-            exchange.success(b"v=AAAA"),
-            Err(Failure::Proof(ProofFault::Early))
-        ));
+        let (mut exchange, _) = start(Kind::ScramSha256, Binding::Unable);
+        for data in [&b""[..], b"v=AAAA"] {
+            assert_eq!(exchange.success(data), Err(ProofFault::Early.into()));
+        }
     }
 
     #[test]
@@ -346,22 +244,32 @@ mod tests {
             (&[0xff], ProofFault::Missing),
         ] {
             let begun = || {
-                let (mut exchange, _) =
-                    Exchange::start(Kind::ScramSha256, "me", &password("x"), None).unwrap();
-                let challenge = format!("r={}more,s=QQ==,i=4096", exchange.nonce);
+                let (mut exchange, initial) = start(Kind::ScramSha256, Binding::Unable);
+                let nonce = initial.split("r=").nth(1).unwrap();
+                let challenge = format!("r={nonce}more,s=QQ==,i=4096");
                 exchange.challenge(challenge.as_bytes()).unwrap();
                 exchange
             };
-            let as_success = begun().success(signature);
-            assert!(matches!(as_success, Err(Failure::Proof(found)) if found == fault));
+            assert_eq!(begun().success(signature), Err(fault.into()));
             let as_challenge = begun().challenge(signature);
-            assert!(matches!(as_challenge, Err(Failure::Proof(found)) if found == fault));
+            assert_eq!(as_challenge.err(), Some(fault.into()));
         }
     }
 
     #[test]
+    fn a_challenge_where_none_has_to_come_is_a_fault() {
+        let (mut exchange, _) = start(Kind::Plain, Binding::Unable);
+        let challenge = exchange.challenge(b"r=a,s=QQ==,i=4096");
+        assert_eq!(challenge.err(), Some(ProofFault::Challenge.into()));
+    }
+
+    #[test]
     fn neither_password_nor_nonce_is_printed() {
-        let (exchange, _) = Exchange::start(Kind::Plain, "me", &password("hunter2"), None).unwrap();
-        assert!(!format!("{exchange:?}").contains("hunter2"));
+        let password: SecretString = "hunter2".into();
+        for kind in [Kind::Plain, Kind::ScramSha1] {
+            let (exchange, _) = Exchange::start(kind, "me", &password, Binding::Unable).unwrap();
+            let text = format!("{exchange:?}");
+            assert!(!text.contains("hunter2") && !text.contains("r="), "{text}");
+        }
     }
 }

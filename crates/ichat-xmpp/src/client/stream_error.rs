@@ -31,6 +31,30 @@ impl StreamFault {
         }
     }
 
+    /// What this means for the next try.
+    pub(super) fn outlook(&self) -> Outlook {
+        match self.condition.as_str() {
+            "conflict" | "host-gone" | "host-unknown" | "not-authorized" | "policy-violation" => {
+                Outlook::Over
+            }
+            // It did not like something that we sent.
+            "bad-format"
+            | "bad-namespace-prefix"
+            | "invalid-from"
+            | "invalid-id"
+            | "invalid-namespace"
+            | "invalid-xml"
+            | "not-well-formed"
+            | "restricted-xml"
+            | "undefined-condition"
+            | "unsupported-encoding"
+            | "unsupported-feature"
+            | "unsupported-stanza-type"
+            | "unsupported-version" => Outlook::Anew,
+            _ => Outlook::Resume,
+        }
+    }
+
     pub(super) fn advice(&self) -> &'static str {
         match self.condition.as_str() {
             "host-unknown" | "host-gone" => "; it does not serve the JID's domain: check the JID",
@@ -49,6 +73,17 @@ impl std::fmt::Display for StreamFault {
     }
 }
 
+/// What may come after the end of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outlook {
+    /// The session may go on over another stream.
+    Resume,
+    /// Another session may do better. This one might meet with the same again.
+    Anew,
+    /// Nothing: whoever tried again would be refused again, or throw somebody out in turn.
+    Over,
+}
+
 /// Why a connection ended, or why a stanza was not sent.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -60,7 +95,7 @@ pub enum StreamError {
     #[error("the connection is lost{}", .0.as_ref().map(|error| format!(": {error}")).unwrap_or_default())]
     Lost(Option<io::Error>),
     /// The peer gave no sign of life.
-    #[error("the connection is dead: no sign of life for {} s", .0.as_secs_f32())]
+    #[error("the connection is dead: no sign of life for {:.0} s", .0.as_secs_f32())]
     Silent(Duration),
     /// The peer does not read what we send.
     #[error("the peer has read nothing for {} s", .0.as_secs_f32())]
@@ -74,12 +109,28 @@ pub enum StreamError {
     /// What the peer sent is no XML, or none that XMPP allows.
     #[error("the stream was given up: {0}")]
     Xml(io::Error),
+    /// The peer acknowledged stanzas that it was not sent (XEP-0198 §4).
+    #[error("the stream was given up: the other side acknowledged what it was not sent")]
+    Miscounted,
+    /// More waits to be sent than is kept.
+    #[error("this stanza cannot be sent: {0} others wait already")]
+    Full(usize),
     /// The stanza holds what XML cannot carry. The connection goes on.
     #[error("this stanza cannot be sent: {0}")]
     Unsendable(xso::error::Error),
 }
 
 impl StreamError {
+    /// What may come next.
+    pub(super) fn outlook(&self) -> Outlook {
+        match self {
+            Self::Closed | Self::Lost(_) | Self::Silent(_) | Self::Stuck(_) => Outlook::Resume,
+            Self::Excess(_) | Self::Xml(_) | Self::Miscounted => Outlook::Anew,
+            Self::Full(_) | Self::Unsendable(_) => Outlook::Anew,
+            Self::Fault(fault) => fault.outlook(),
+        }
+    }
+
     /// From what a transport or a parser said.
     pub(super) fn from_io(error: io::Error) -> Self {
         if let Some(inner) = error.get_ref() {

@@ -6,34 +6,20 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use hickory_resolver::TokioResolver;
-use hickory_resolver::proto::rr::RData;
 use tokio::net::{TcpStream, lookup_host};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
-use super::config::{CLIENT_PORT, ConnectConfig, TlsMode};
+use super::config::{CLIENT_PORT, ConnectConfig, DIRECT_TLS_PORT, TlsMode};
 use super::deadline::Deadline;
+use super::dns::{self, Target};
 use super::error::{ConnectError, Stage};
-
-/// How long an SRV query may take before the domain itself is tried. Networks that answer no SRV
-/// queries at all exist.
-const SRV_LIMIT: Duration = Duration::from_secs(4);
+use super::step::Origin;
 
 /// After this long the next address is tried beside the one that has not answered (RFC 8305 §5).
 const STAGGER: Duration = Duration::from_millis(250);
 
-/// How long one target may take to accept a connection while there is another to try.
-const TARGET_TIME: Duration = Duration::from_secs(5);
-
-/// SRV records and addresses that are tried, of each.
-const TARGET_LIMIT: usize = 8;
-
-/// A host that may be the server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Target {
-    pub(super) host: String,
-    pub(super) port: u16,
-}
+/// Addresses of one host that are tried.
+const ADDRESS_LIMIT: usize = 8;
 
 /// An open connection.
 #[derive(Debug)]
@@ -42,68 +28,80 @@ pub(super) struct Opened {
     pub(super) address: SocketAddr,
 }
 
-/// Connects to the account's server: to the first of its targets that takes the connection.
-pub(super) async fn open(
+/// The account's servers, the best first, and who named them; never none.
+pub(super) async fn targets(
     config: &ConnectConfig,
-    domain: &str,
     deadline: Deadline,
-) -> Result<Opened, ConnectError> {
-    let mut targets = match &config.server {
+) -> Result<(Vec<Target>, Origin), ConnectError> {
+    match &config.server {
         Some((host, port)) => {
-            vec![Target {
+            let port = port.unwrap_or(CLIENT_PORT);
+            let target = Target {
                 host: bare_host(host)?,
-                port: port.unwrap_or(CLIENT_PORT),
-            }]
+                port,
+                direct: port == DIRECT_TLS_PORT,
+            };
+            Ok((vec![target], Origin::Configured))
         }
-        None => deadline.run(Stage::Resolving, service(domain)).await??,
-    };
-    targets.truncate(TARGET_LIMIT);
-    let mut left = targets.len();
-    let mut last = None;
-    for Target { host, port } in targets {
-        left -= 1;
-        let addresses = match deadline.run(Stage::Resolving, lookup(&host, port)).await? {
-            Ok(addresses) => addresses,
-            Err(source) => {
-                last = Some(ConnectError::Resolve { host, source });
-                continue;
-            }
-        };
-        let (allowed, refused) = sort_out(config, addresses);
-        if allowed.is_empty() {
-            last = Some(match refused {
-                Some(address) => ConnectError::TlsOffRefused { address },
-                None => ConnectError::Resolve {
-                    host,
-                    source: io::Error::new(io::ErrorKind::NotFound, "it has none"),
-                },
-            });
-            continue;
-        }
-        let attempt = async {
-            if left == 0 {
-                return race(&allowed).await;
-            }
-            timeout(TARGET_TIME, race(&allowed))
-                .await
-                .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-        };
-        match deadline.run(Stage::Connecting, attempt).await? {
-            Ok(opened) => return Ok(opened),
-            Err(source) => last = Some(ConnectError::Tcp { host, port, source }),
+        None => {
+            let tls = config.tls == TlsMode::Required;
+            let targets = dns::targets(config.jid.domain().as_str(), tls);
+            deadline.run(Stage::Resolving, targets).await?
         }
     }
-    Err(last.unwrap_or_else(|| ConnectError::NoService {
-        domain: domain.to_owned(),
-    }))
 }
 
-/// A host's addresses, as this system finds them: its hosts file counts too.
-async fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-    Ok(lookup_host((host, port))
+/// Connects to one of them.
+pub(super) async fn open(
+    config: &ConnectConfig,
+    Target { host, port, .. }: &Target,
+    deadline: Deadline,
+) -> Result<Opened, ConnectError> {
+    let (host, port) = (host.clone(), *port);
+    let addresses = match deadline.run(Stage::Resolving, lookup(&host, port)).await? {
+        Ok(addresses) => addresses,
+        Err(source) => return Err(ConnectError::Resolve { host, source }),
+    };
+    let (allowed, refused) = sort_out(config, addresses);
+    if allowed.is_empty() {
+        return Err(match refused {
+            Some(address) => ConnectError::TlsOffRefused { address },
+            None => ConnectError::Resolve {
+                host,
+                source: io::Error::new(io::ErrorKind::NotFound, "it has none"),
+            },
+        });
+    }
+    deadline
+        .run(Stage::Connecting, race(&allowed))
         .await?
-        .take(TARGET_LIMIT)
-        .collect())
+        .map_err(|source| ConnectError::Tcp { host, port, source })
+}
+
+/// A host's addresses, as this system finds and sorts them (its hosts file counts too), IPv6 and IPv4
+/// in turn.
+async fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let mut addresses = interleaved(lookup_host((host, port)).await?);
+    addresses.truncate(ADDRESS_LIMIT);
+    Ok(addresses)
+}
+
+/// The families in turn, beginning with that of the first (RFC 8305 §4): where one of them leads
+/// nowhere, the second attempt is by the other.
+fn interleaved(addresses: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
+    let mut addresses = addresses.peekable();
+    let six_first = addresses.peek().is_some_and(SocketAddr::is_ipv6);
+    let (first, second): (Vec<_>, Vec<_>) =
+        addresses.partition(|address| address.is_ipv6() == six_first);
+    let mut mixed = Vec::with_capacity(first.len() + second.len());
+    let (mut first, mut second) = (first.into_iter(), second.into_iter());
+    loop {
+        let pair = [first.next(), second.next()];
+        if pair == [None, None] {
+            return mixed;
+        }
+        mixed.extend(pair.into_iter().flatten());
+    }
 }
 
 /// Without TLS only this machine's own addresses will do, unless the user knows better. The rest are
@@ -119,102 +117,6 @@ fn sort_out(
         .into_iter()
         .partition(|address| address.ip().to_canonical().is_loopback());
     (allowed, refused.first().copied())
-}
-
-/// The domain's targets in the order of their SRV records; the domain itself if it has none.
-async fn service(domain: &str) -> Result<Vec<Target>, ConnectError> {
-    let itself = || {
-        vec![Target {
-            host: bare(domain).to_owned(),
-            port: CLIENT_PORT,
-        }]
-    };
-    let local = domain == "localhost" || domain.ends_with(".localhost");
-    if local || bare(domain).parse::<IpAddr>().is_ok() {
-        return Ok(itself());
-    }
-    let ascii = ascii(domain)?;
-    let records = match timeout(SRV_LIMIT, query(&ascii)).await {
-        Ok(records) => records,
-        Err(_) => {
-            tracing::debug!("no answer to the SRV query; trying the domain itself");
-            Vec::new()
-        }
-    };
-    if records.is_empty() {
-        return Ok(vec![Target {
-            host: ascii,
-            port: CLIENT_PORT,
-        }]);
-    }
-    let targets = in_order(records);
-    if targets.is_empty() {
-        return Err(ConnectError::NoService {
-            domain: domain.to_owned(),
-        });
-    }
-    Ok(targets)
-}
-
-/// One SRV record (RFC 2782).
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Record {
-    priority: u16,
-    weight: u16,
-    target: Target,
-}
-
-/// Sorts SRV records by priority, and by weight where that is equal: a client needs no lot to share
-/// load. The target `.` says that there is no such service.
-fn in_order(mut records: Vec<Record>) -> Vec<Target> {
-    records.sort_by_key(|record| (record.priority, u16::MAX - record.weight));
-    records
-        .into_iter()
-        .map(|record| record.target)
-        .filter(|target| !target.host.is_empty())
-        .collect()
-}
-
-/// The SRV records of a domain; none too when DNS cannot be asked.
-async fn query(ascii: &str) -> Vec<Record> {
-    let resolver =
-        TokioResolver::builder_tokio().and_then(hickory_resolver::ResolverBuilder::build);
-    let resolver = match resolver {
-        Ok(resolver) => resolver,
-        Err(error) => {
-            tracing::debug!(%error, "no resolver for SRV records");
-            return Vec::new();
-        }
-    };
-    let answer = match resolver
-        .srv_lookup(format!("_xmpp-client._tcp.{ascii}."))
-        .await
-    {
-        Ok(answer) => answer,
-        Err(error) => {
-            tracing::debug!(%error, "no SRV record");
-            return Vec::new();
-        }
-    };
-    let record = |data: &RData| {
-        let RData::SRV(srv) = data else { return None };
-        let host = srv.target.to_ascii();
-        let host = host.strip_suffix('.').unwrap_or(&host).to_owned();
-        let target = Target {
-            host,
-            port: srv.port,
-        };
-        Some(Record {
-            priority: srv.priority,
-            weight: srv.weight,
-            target,
-        })
-    };
-    answer
-        .answers()
-        .iter()
-        .filter_map(|answer| record(&answer.data))
-        .collect()
 }
 
 /// Connects to the first address that takes it, each a little later than the one before.
@@ -279,49 +181,27 @@ mod tests {
     use super::*;
     use xmpp_parsers::jid::BareJid;
 
-    fn record(priority: u16, weight: u16, host: &str) -> Record {
-        let target = Target {
-            host: host.into(),
-            port: 5222,
+    #[test]
+    fn the_two_families_are_tried_in_turn() {
+        let mixed = |list: &[&str]| {
+            let addresses = list
+                .iter()
+                .map(|ip| SocketAddr::new(ip.parse().unwrap(), 1));
+            interleaved(addresses)
+                .iter()
+                .map(|address| address.ip().to_string())
+                .collect::<Vec<_>>()
+                .join(" ")
         };
-        Record {
-            priority,
-            weight,
-            target,
-        }
-    }
-
-    #[test]
-    fn srv_records_are_tried_by_priority_and_then_weight() {
-        let records = vec![record(20, 0, "c"), record(10, 5, "b"), record(10, 50, "a")];
-        let hosts: Vec<_> = in_order(records)
-            .into_iter()
-            .map(|target| target.host)
-            .collect();
-        assert_eq!(hosts, ["a", "b", "c"]);
-    }
-
-    #[test]
-    fn a_record_that_names_no_host_says_there_is_no_service() {
-        assert!(in_order(vec![record(0, 0, "")]).is_empty());
-    }
-
-    #[tokio::test]
-    async fn addresses_and_this_machine_need_no_dns() {
-        for (domain, host) in [
-            ("localhost", "localhost"),
-            ("127.0.0.1", "127.0.0.1"),
-            ("[::1]", "::1"),
-        ] {
-            let targets = service(domain).await.unwrap();
-            assert_eq!(
-                targets,
-                [Target {
-                    host: host.into(),
-                    port: CLIENT_PORT
-                }]
-            );
-        }
+        assert_eq!(
+            mixed(&["2001:db8::1", "2001:db8::2", "2001:db8::3", "192.0.2.1"]),
+            "2001:db8::1 192.0.2.1 2001:db8::2 2001:db8::3"
+        );
+        assert_eq!(
+            mixed(&["192.0.2.1", "192.0.2.2", "2001:db8::1"]),
+            "192.0.2.1 2001:db8::1 192.0.2.2"
+        );
+        assert_eq!(mixed(&[]), "");
     }
 
     #[test]
@@ -364,5 +244,37 @@ mod tests {
             io::ErrorKind::ConnectionRefused
         );
         assert!(race(&[]).await.is_err());
+    }
+
+    /// A listener whose queue is full: further connections wait, as they do for a host behind a
+    /// firewall that drops packets.
+    #[cfg(target_os = "linux")]
+    fn black_hole() -> (socket2::Socket, Vec<socket2::Socket>, SocketAddr) {
+        use socket2::{Domain, Socket, Type};
+        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        listener.bind(&any.into()).unwrap();
+        listener.listen(0).unwrap();
+        let address = listener.local_addr().unwrap();
+        let waiting = (0..4).map(|_| {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            socket.set_nonblocking(true).unwrap();
+            let _ = socket.connect(&address);
+            socket
+        });
+        let waiting = waiting.collect();
+        (listener, waiting, address.as_socket().unwrap())
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn an_address_that_is_silent_holds_the_next_one_up_for_a_quarter_of_a_second() {
+        let (_listener, _waiting, silent) = black_hole();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let alive = listener.local_addr().unwrap();
+        let begun = std::time::Instant::now();
+        assert_eq!(race(&[silent, alive]).await.unwrap().address, alive);
+        let took = begun.elapsed();
+        assert!(took >= STAGGER && took < Duration::from_secs(2), "{took:?}");
     }
 }

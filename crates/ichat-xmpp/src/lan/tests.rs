@@ -1,5 +1,5 @@
 use super::*;
-use crate::caps::Dialect;
+use crate::Dialect;
 use proptest::prelude::*;
 
 fn read(pairs: &[(&str, &str)]) -> LanPresence {

@@ -8,10 +8,12 @@ use xmpp_parsers::jid::Jid;
 
 use super::event::{CallId, Over, StateError};
 use super::incoming::{self, Incoming};
-use super::outgoing::Outgoing;
+use super::outgoing::{Outgoing, Plan};
+use super::search::Search;
 use super::{Account, Call, Mode, Session};
+use crate::dialect::CallDialect;
 use crate::fault::StanzaFault;
-use crate::vc::ResponseCode;
+use crate::vc::{Offer, ResponseCode};
 
 /// iChat answered the INVITE with 603 when the caller's user part was longer, for reasons unknown
 /// (docs/protocol/xmpp.md, while it rings \[G\]).
@@ -21,41 +23,55 @@ impl Session {
     /// Calls somebody, and tells the call's number.
     ///
     /// `peer` without a resource rings each iChat of theirs that is available, now or while it
-    /// rings; on a link-local stream it is always the one at the other end. `connect_data` is our
-    /// address list in hex, `external` our mapped address. `timeout` is for ringing, and for
+    /// rings; on a link-local stream it is always the one at the other end. `offer` is what the
+    /// request says in the form of `dialect`, or in the other one where that is missing; `external`
+    /// is our mapped address, which the legacy form has room for. `timeout` is for ringing, and for
     /// becoming a contact before it.
     pub fn call(
         &mut self,
         now: Instant,
         peer: Jid,
-        connect_data: String,
+        offer: Offer,
+        dialect: CallDialect,
         external: Option<SocketAddr>,
         timeout: Duration,
     ) -> CallId {
         let id = self.next_call();
         self.warn_of_long_name();
-        let call = match &self.wire.config.mode {
-            Mode::Server => Outgoing::new(now, peer, connect_data, external, timeout),
+        let (peer, search, is_over) = match &self.wire.config.mode {
+            Mode::Server => {
+                let is_over = matches!(self.account, Account::Offline);
+                (peer, Search::Roster, is_over)
+            }
             Mode::LinkLocal { peer } => {
-                let mut call = Outgoing::new(now, peer.clone(), connect_data, external, timeout);
-                call.ring_at_once();
-                call
+                let is_over = matches!(self.account, Account::Offline | Account::Lost);
+                (peer.clone(), Search::Direct, is_over)
             }
         };
-        self.calls.insert(id, Call::Outgoing(call));
-        if matches!(self.account, Account::Offline) {
+        let plan = Plan {
+            peer,
+            offer,
+            dialect,
+            external,
+            timeout,
+        };
+        let call = Outgoing::new(now, plan, search);
+        self.calls.insert(id, Call::Outgoing(Box::new(call)));
+        if is_over {
             let condition = StanzaFault::new("service-unavailable");
-            self.end(id, Over::Unreachable { condition });
+            self.end(now, id, Over::Unreachable { condition }.into());
         }
         self.advance(now);
         id
     }
 
-    /// Takes an incoming call that rings; our address list in hex goes with it. The caller then
-    /// sends its INVITE: give up after 30 s without one.
+    /// Takes an incoming call that rings, in kind: `connect_data` is our address list in hex, or our
+    /// invitation where the call came in the conference dialect. The caller then sends its INVITE:
+    /// give up after 30 s without one.
     ///
-    /// # Errors [`StateError`] when the call does not ring (any more), or the list is blank, which
-    /// the caller would read as a decline.
+    /// # Errors
+    /// [`StateError`] when the call does not ring (any more), or the text is blank, which the caller
+    /// would read as a decline.
     pub fn accept(
         &mut self,
         now: Instant,
@@ -91,15 +107,50 @@ impl Session {
         Ok(())
     }
 
+    /// Tells the peer of a call that was accepted more addresses of ours, in the call's dialect.
+    ///
+    /// # Errors
+    /// [`StateError`] when the call was not accepted by either side, or the text is blank.
+    pub fn counter_proposal(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        connect_data: String,
+    ) -> Result<(), StateError> {
+        if connect_data.trim().is_empty() {
+            return Err(StateError::NoAddresses { call });
+        }
+        match self.calls.get_mut(&call) {
+            Some(Call::Outgoing(outgoing)) => {
+                outgoing.propose(&mut self.wire, call, connect_data)?;
+            }
+            Some(Call::Incoming(incoming)) => {
+                incoming.propose(&mut self.wire, call, connect_data)?;
+            }
+            None => return Err(StateError::UnknownCall { call }),
+        }
+        self.advance(now);
+        Ok(())
+    }
+
     /// Gives up a call of ours: `vc:cancel` goes to each device that rings, or that has accepted
-    /// and is not connected. The call is forgotten; an incoming one that rings is declined.
+    /// and is not connected. The call is forgotten; an incoming one that rings, or whose acceptance
+    /// still waits for a stream, is declined, and so is one that had crossed ours in silence.
     pub fn cancel(&mut self, now: Instant, call: CallId) {
         match self.calls.get_mut(&call) {
-            Some(Call::Outgoing(outgoing)) => outgoing.withdraw(&mut self.wire),
-            Some(Call::Incoming(incoming)) if incoming.is_ringing() => {
-                incoming::refuse(&mut self.wire, &incoming.from, ResponseCode::Decline);
+            Some(Call::Outgoing(outgoing)) => {
+                outgoing.withdraw(&mut self.wire);
+                if let Some(crossed) = outgoing.crossing.take() {
+                    incoming::refuse(&mut self.wire, &crossed.from, ResponseCode::Decline);
+                }
             }
-            Some(Call::Incoming(_)) | None => {}
+            Some(Call::Incoming(incoming)) => {
+                let unanswered = incoming.is_ringing() || incoming.take_back(&mut self.wire);
+                if unanswered {
+                    incoming::refuse(&mut self.wire, &incoming.from, ResponseCode::Decline);
+                }
+            }
+            None => {}
         }
         self.forget(call);
         self.advance(now);
@@ -134,12 +185,10 @@ impl Session {
         if matches!(self.account, Account::Offline) {
             return;
         }
-        let calls: Vec<CallId> = self.calls.keys().copied().collect();
+        let open = self.calls.iter().filter(|(_, call)| !call.is_connected());
+        let calls: Vec<CallId> = open.map(|(&id, _)| id).collect();
         for call in calls {
-            match self.calls.get(&call) {
-                Some(other) if other.is_connected() => {}
-                Some(_) | None => self.cancel(now, call),
-            }
+            self.cancel(now, call);
         }
         self.calls.clear();
         self.wire.presence("unavailable", None);

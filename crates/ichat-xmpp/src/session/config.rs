@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use xmpp_parsers::jid::{FullJid, Jid};
 
-use crate::caps::{Caps, CapsNode, Dialect, ExtToken};
+use crate::caps::{Caps, CapsNode, ExtToken};
+use crate::clock::WallClock;
+use crate::dialect::Dialect;
 use crate::disco::Software;
 
 /// The `ver` of our capabilities: a build number that no iChat had, between those of 10.4 and 10.5,
@@ -44,7 +46,8 @@ pub struct SessionConfig {
     pub jid: FullJid,
     /// How stanzas travel.
     pub mode: Mode,
-    /// What we advertise while no call is up; the order is kept.
+    /// What we advertise while no call is up; the order is kept. Those of the dialect that we want
+    /// to be rung in: [`CallDialect::advertised`](crate::CallDialect::advertised).
     pub tokens: Vec<ExtToken>,
     /// The `ver` of our capabilities, [`CAPS_VERSION`].
     pub caps_version: String,
@@ -58,6 +61,8 @@ pub struct SessionConfig {
     pub ring_timeout: Duration,
     /// What we say when asked what we are.
     pub software: Software,
+    /// What we say when asked for the time; `None`, the default, keeps it to ourselves.
+    pub wall_clock: Option<WallClock>,
     /// Makes the ids of our stanzas; take it from a source of randomness.
     pub seed: u64,
 }
@@ -75,8 +80,14 @@ impl SessionConfig {
             subscribe: true,
             ring_timeout: Duration::from_secs(60),
             software,
+            wall_clock: None,
             seed,
         }
+    }
+
+    /// The dialect in which we want to be rung.
+    pub(super) fn dialect(&self) -> Dialect {
+        Dialect::of_tokens(&self.tokens)
     }
 
     /// What we advertise now; `avavail` is gone while a call is up (docs/protocol/xmpp.md, busy

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use minidom::Element;
 use xmpp_parsers::jid::{BareJid, Jid};
 
-use crate::caps::Dialect;
+use crate::dialect::Dialect;
 use crate::fault::StanzaFault;
 use crate::vc::ResponseCode;
 
@@ -57,7 +57,8 @@ pub enum Event {
         dialect: Dialect,
         /// No video was offered.
         audio_only: bool,
-        /// The caller's address list, hex text as it came.
+        /// The caller's address list, or its invitation in the conference dialect: hex text as it
+        /// came. Empty when there was neither.
         connect_data: String,
         /// The caller's mapped address, if it named a real one.
         external: Option<SocketAddr>,
@@ -68,16 +69,19 @@ pub enum Event {
         call: CallId,
         /// By which device.
         by: Jid,
-        /// In which dialect.
+        /// In which dialect it answered, which need not be the one that it was rung in.
         dialect: Dialect,
-        /// The callee's address list, hex text as it came, never blank.
+        /// The callee's address list, or its invitation in the conference dialect: hex text as it
+        /// came, never blank.
         connect_data: String,
     },
     /// The peer names more addresses; toward our own call never before `Accepted`.
     CounterProposal {
         /// Which call.
         call: CallId,
-        /// An address list, hex text as it came, never blank.
+        /// In which dialect.
+        dialect: Dialect,
+        /// An address list or an invitation, hex text as it came, never blank.
         connect_data: String,
     },
     /// The call is over before it was connected, and its number is forgotten.
@@ -109,7 +113,7 @@ pub enum Event {
     },
     /// Something that the user ought to know.
     Warning {
-        /// A word for programs: `busy`, `long-name`, `not-yet`, `roster`, `subscription-request`.
+        /// A word for programs: `busy`, `long-name`, `roster`, `subscription-request`.
         code: &'static str,
         /// A line for people.
         message: String,
@@ -140,9 +144,10 @@ pub enum Over {
         /// Why not.
         why: NotCallable,
     },
-    /// Caller: the request came back.
+    /// Caller: the request came back, or the peer or the server went away. Callee: our acceptance
+    /// came back, since nobody is there any more.
     Unreachable {
-        /// The error that came with it.
+        /// The error that came with it, or would have.
         condition: StanzaFault,
     },
     /// Caller: any other response.
@@ -173,8 +178,11 @@ pub enum NotCallable {
     Offline,
     /// Somebody is online, but no iChat.
     NoIChat,
-    /// An iChat is online, but not free for a call: in another one, or without microphone.
+    /// An iChat is online, but not free for a call: in another one.
     NotAvailable,
+    /// An iChat is online and announces no calls at all: no microphone and no camera, or it has only
+    /// just signed in.
+    NotCapable,
     /// That is our own address.
     Ourselves,
 }
@@ -187,7 +195,12 @@ impl fmt::Display for NotCallable {
             Self::SubscriptionRefused => "the request to become a contact was refused",
             Self::Offline => "not online",
             Self::NoIChat => "online, but not with iChat",
-            Self::NotAvailable => "online with iChat, but not available for a call",
+            Self::NotAvailable => {
+                "online with iChat, but not free for a call: in another one, perhaps"
+            }
+            Self::NotCapable => {
+                "online with iChat, but without audio: no microphone, or it has only just signed in"
+            }
             Self::Ourselves => "this is the address of this program itself",
         })
     }
@@ -208,9 +221,16 @@ pub enum StateError {
         /// The number given.
         call: CallId,
     },
-    /// An acceptance with a blank address list is a decline to the peer.
-    #[error("call {call} cannot be accepted with a blank address list")]
+    /// An acceptance with a blank address list is a decline to the peer, and a counter-proposal with
+    /// one is nothing.
+    #[error("expected addresses for call {call}, found a blank text")]
     NoAddresses {
+        /// The number given.
+        call: CallId,
+    },
+    /// Addresses can be added only to a call that was accepted, by either side.
+    #[error("call {call} has not been accepted")]
+    NotAccepted {
         /// The number given.
         call: CallId,
     },

@@ -7,9 +7,12 @@ use std::time::Instant;
 
 use xmpp_parsers::jid::Jid;
 
+use super::event::{CallId, Event, StateError};
+use super::ours::OurAddresses;
 use super::same_device;
 use super::wire::Wire;
-use crate::vc::{CounterProposal, Response, ResponseCode};
+use crate::dialect::Dialect;
+use crate::vc::{Offer, Response, ResponseCode};
 
 /// One incoming call.
 #[derive(Debug)]
@@ -18,6 +21,8 @@ pub(super) struct Incoming {
     pub(super) from: Jid,
     /// The request's id, by which its repetition is known.
     pub(super) id: Option<String>,
+    /// The request's form, in which everything is answered.
+    pub(super) dialect: Dialect,
     pub(super) state: IncomingState,
     /// Who got a presence of ours that was for them alone.
     pub(super) directed: Vec<Jid>,
@@ -27,60 +32,34 @@ pub(super) struct Incoming {
 pub(super) enum IncomingState {
     /// The user has not answered.
     Ringing { deadline: Instant },
-    /// `vc:response` is out, and the INVITE is awaited.
-    Accepted { answer: OurAddresses },
+    /// `vc:response` is out with this id, and the INVITE is awaited.
+    Accepted { id: String, answer: OurAddresses },
     /// Media flows; no stanza ends it.
     Connected { answer: OurAddresses },
 }
 
-/// What we told the peer of our addresses, and whether we have told it again in answer to a
-/// counter-proposal.
-#[derive(Debug, Default)]
-pub(super) struct OurAddresses {
-    connect_data: String,
-    repeated: bool,
-}
-
-impl OurAddresses {
-    pub(super) fn new(connect_data: String) -> Self {
-        Self {
-            connect_data,
-            repeated: false,
-        }
-    }
-
-    /// Answers a counter-proposal in kind, once: two sides that both did it for ever would never
-    /// stop.
-    pub(super) fn repeat(&mut self, wire: &mut Wire, to: &Jid) {
-        if !self.repeated {
-            self.repeated = true;
-            wire.set(
-                to,
-                CounterProposal {
-                    connect_data: self.connect_data.clone(),
-                }
-                .to_element(),
-            );
-        }
-    }
-}
-
 impl Incoming {
-    /// Takes the call.
+    /// Takes the call, in kind.
     pub(super) fn accept(&mut self, wire: &mut Wire, connect_data: String) {
-        wire.set(
-            &self.from,
-            Response::accept(connect_data.clone()).to_element(),
-        );
-        self.state = IncomingState::Accepted {
-            answer: OurAddresses::new(connect_data),
-        };
+        let offer = Offer::of(self.dialect, connect_data);
+        let id = wire.set(&self.from, Response::accept(offer.clone()).to_element());
+        let answer = OurAddresses::new(offer, self.dialect);
+        self.state = IncomingState::Accepted { id, answer };
+    }
+
+    /// Takes back an acceptance that waits for a stream; true if there was one.
+    pub(super) fn take_back(&self, wire: &mut Wire) -> bool {
+        match &self.state {
+            IncomingState::Accepted { id, .. } => wire.take_back(id),
+            IncomingState::Ringing { .. } | IncomingState::Connected { .. } => false,
+        }
     }
 
     /// Media flows.
     pub(super) fn connect(&mut self) {
-        if let IncomingState::Accepted { answer } = &mut self.state {
-            let answer = std::mem::take(answer);
+        if let IncomingState::Accepted { answer, .. } = &mut self.state {
+            let nothing = OurAddresses::new(Offer::default(), self.dialect);
+            let answer = std::mem::replace(answer, nothing);
             self.state = IncomingState::Connected { answer };
         }
     }
@@ -114,23 +93,57 @@ impl Incoming {
         !self.is_connected() && same_device(&self.from, from)
     }
 
-    /// The caller's further addresses; true when they are to be used.
-    pub(super) fn counter(&mut self, wire: &mut Wire, from: &Jid) -> bool {
+    /// Whether this is the error for our acceptance.
+    pub(super) fn awaits_invite_after(&self, response: &str) -> bool {
+        matches!(&self.state, IncomingState::Accepted { id, .. } if id == response)
+    }
+
+    /// The caller's further addresses.
+    pub(super) fn handle_counter_proposal(
+        &mut self,
+        wire: &mut Wire,
+        call: CallId,
+        from: &Jid,
+        addresses: &Offer,
+    ) {
         if !same_device(&self.from, from) {
-            return false;
+            return;
         }
+        let Some((dialect, text)) = addresses.prefer(self.dialect) else {
+            return;
+        };
         match &mut self.state {
             // Our answer is not out: it will name our addresses.
             IncomingState::Ringing { .. } => {}
-            IncomingState::Accepted { answer } | IncomingState::Connected { answer } => {
-                answer.repeat(wire, from);
+            IncomingState::Accepted { answer, .. } | IncomingState::Connected { answer } => {
+                answer.repeat(wire, from, dialect);
             }
         }
-        true
+        wire.event(Event::CounterProposal {
+            call,
+            dialect,
+            connect_data: text.to_owned(),
+        });
+    }
+
+    /// Tells more addresses of ours.
+    pub(super) fn propose(
+        &mut self,
+        wire: &mut Wire,
+        call: CallId,
+        text: String,
+    ) -> Result<(), StateError> {
+        match &mut self.state {
+            IncomingState::Ringing { .. } => Err(StateError::NotAccepted { call }),
+            IncomingState::Accepted { answer, .. } | IncomingState::Connected { answer } => {
+                answer.propose(wire, &self.from, text);
+                Ok(())
+            }
+        }
     }
 }
 
-/// Sends a refusal.
+/// Sends a refusal, which is the same in both dialects.
 pub(super) fn refuse(wire: &mut Wire, to: &Jid, code: ResponseCode) {
     wire.set(to, Response::refuse(code).to_element());
 }

@@ -7,32 +7,40 @@
 mod answers;
 mod commands;
 mod config;
+mod crossing;
 mod event;
 mod incoming;
+mod ours;
 mod outgoing;
 mod people;
 mod receive;
+mod replies;
 mod ring;
 mod rings_in;
 mod search;
+mod stream;
 mod wire;
 
 pub use config::{AcceptPolicy, CAPS_VERSION, Mode, SessionConfig};
 pub use event::{CallId, Event, NotCallable, Output, Over, StateError};
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use xmpp_parsers::jid::{BareJid, Jid};
 
 use crate::contacts::{Contact, Directory};
 use crate::roster;
+use crate::vc::ResponseCode;
 use incoming::Incoming;
-use outgoing::{Context, Outgoing};
+use outgoing::{Context, End, Outgoing};
 use wire::Wire;
 
 /// How long the roster is waited for.
 const ROSTER_WAIT: Duration = Duration::from_secs(10);
+/// How many devices are remembered that were rung for a call that is over.
+const RUNG_LIMIT: usize = 64;
+
 /// One signed-in account, or one link-local stream.
 #[derive(Debug)]
 pub struct Session {
@@ -42,6 +50,8 @@ pub struct Session {
     /// Who asked to see our presence and has no answer yet.
     askers: BTreeSet<BareJid>,
     calls: BTreeMap<CallId, Call>,
+    /// Whom we rang for calls that are over, the latest last: they may still accept.
+    rung: VecDeque<Jid>,
     last_call: u32,
     /// A call is up that this session knows nothing of.
     elsewhere: bool,
@@ -54,13 +64,15 @@ enum Account {
     AwaitsRoster { id: String, deadline: Instant },
     /// The roster is known, or there is none, or it is late and still taken when it comes.
     Ready { late: Option<String> },
+    /// There is no stream, and there may be one again.
+    Lost,
     /// We have said good-bye.
     Offline,
 }
 
 #[derive(Debug)]
 enum Call {
-    Outgoing(Outgoing),
+    Outgoing(Box<Outgoing>),
     Incoming(Incoming),
 }
 
@@ -100,23 +112,29 @@ impl Session {
         let server = config.mode == Mode::Server;
         let mut wire = Wire::new(config);
         let account = if server {
-            let id = wire.get(roster::query());
-            Account::AwaitsRoster {
-                id,
-                deadline: now + ROSTER_WAIT,
-            }
+            Self::sign_in(now, &mut wire)
         } else {
             Account::Ready { late: None }
         };
-        wire.available(None);
         Self {
             wire,
             account,
             directory,
             askers: BTreeSet::new(),
             calls: BTreeMap::new(),
+            rung: VecDeque::new(),
             last_call: 0,
             elsewhere: false,
+        }
+    }
+
+    /// The first stanzas of a stream.
+    fn sign_in(now: Instant, wire: &mut Wire) -> Account {
+        let id = wire.get(roster::query());
+        wire.available(None);
+        Account::AwaitsRoster {
+            id,
+            deadline: now + ROSTER_WAIT,
         }
     }
 
@@ -144,7 +162,7 @@ impl Session {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let roster = match self.account {
             Account::AwaitsRoster { deadline, .. } => Some(deadline),
-            Account::Ready { .. } | Account::Offline => None,
+            Account::Ready { .. } | Account::Lost | Account::Offline => None,
         };
         self.calls
             .values()
@@ -153,19 +171,35 @@ impl Session {
             .min()
     }
 
-    /// Everyone on the roster, and everyone else who is online toward us.
+    /// Everyone on the roster, everyone else who is online toward us, and who asks to see us; by
+    /// address.
     pub fn contacts(&self) -> Vec<Contact> {
-        self.directory.contacts()
+        let mut contacts = self.directory.contacts();
+        for asker in &self.askers {
+            match contacts.iter_mut().find(|contact| contact.jid == *asker) {
+                Some(contact) => contact.asks = true,
+                None => contacts.push(Contact::asker(asker.clone())),
+            }
+        }
+        contacts.sort_by(|one, other| one.jid.cmp(&other.jid));
+        contacts
     }
 
     /// One of them.
     pub fn contact(&self, jid: &BareJid) -> Option<Contact> {
-        self.directory.contact(jid)
+        let asks = self.askers.contains(jid);
+        match self.directory.contact(jid) {
+            Some(contact) => Some(Contact { asks, ..contact }),
+            None => asks.then(|| Contact::asker(jid.clone())),
+        }
     }
 
     /// Whether the roster has come, or will not come.
     pub fn is_roster_known(&self) -> bool {
-        !matches!(self.account, Account::AwaitsRoster { .. })
+        match self.account {
+            Account::AwaitsRoster { .. } | Account::Lost => false,
+            Account::Ready { .. } | Account::Offline => true,
+        }
     }
 
     /// Lets every outgoing call look around, and every call see the time.
@@ -173,7 +207,7 @@ impl Session {
         let roster_known = self.is_roster_known();
         let mut ended = Vec::new();
         for (&id, call) in &mut self.calls {
-            let over = match call {
+            let end = match call {
                 Call::Outgoing(call) => call.advance(&mut Context {
                     now,
                     call: id,
@@ -183,28 +217,64 @@ impl Session {
                 }),
                 Call::Incoming(call) => call
                     .has_timed_out(now, &mut self.wire)
-                    .then_some(Over::NoAnswer),
+                    .then_some(End::Over(Over::NoAnswer)),
             };
-            ended.extend(over.map(|over| (id, over)));
+            ended.extend(end.map(|end| (id, end)));
         }
-        for (id, over) in ended {
-            self.end(id, over);
+        for (id, end) in ended {
+            self.end(now, id, end);
         }
     }
 
     /// Ends a call and says so.
-    fn end(&mut self, call: CallId, reason: Over) {
-        self.forget(call);
-        self.wire.event(Event::Over { call, reason });
+    fn end(&mut self, now: Instant, call: CallId, end: End) {
+        match end {
+            End::GiveWay => self.give_way_to_crossing(now, call),
+            End::Over(reason) => {
+                let record = self.calls.remove(&call);
+                self.wire.event(Event::Over { call, reason });
+                self.put_away(record);
+            }
+        }
     }
 
-    /// Drops a call's record, and takes back the presence that was for its devices alone.
+    /// Drops a call without a word.
     fn forget(&mut self, call: CallId) {
-        if let Some(mut record) = self.calls.remove(&call) {
-            for device in record.take_directed() {
-                self.wire.presence("unavailable", Some(&device));
+        let record = self.calls.remove(&call);
+        self.put_away(record);
+    }
+
+    /// Takes back the presence that was for a call's devices alone, and an answer that never left. A
+    /// request that had crossed ours is not left to ring for ever.
+    fn put_away(&mut self, record: Option<Call>) {
+        let Some(mut record) = record else {
+            return;
+        };
+        for device in record.take_directed() {
+            self.wire.presence("unavailable", Some(&device));
+        }
+        self.show();
+        match record {
+            Call::Incoming(incoming) => {
+                incoming.take_back(&mut self.wire);
             }
-            self.show();
+            Call::Outgoing(mut outgoing) => {
+                self.remember_rings(&outgoing);
+                if let Some(crossed) = outgoing.crossing.take() {
+                    incoming::refuse(&mut self.wire, &crossed.from, ResponseCode::NoAnswer);
+                }
+            }
+        }
+    }
+
+    /// Remembers who may still accept a call that is over.
+    fn remember_rings(&mut self, call: &Outgoing) {
+        for device in call.rings.devices() {
+            self.rung.retain(|known| *known != device);
+            self.rung.push_back(device);
+            if self.rung.len() > RUNG_LIMIT {
+                self.rung.pop_front();
+            }
         }
     }
 

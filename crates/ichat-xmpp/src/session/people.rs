@@ -6,7 +6,7 @@ use minidom::Element;
 use xmpp_parsers::jid::{BareJid, Jid};
 
 use super::event::{CallId, Event, NotCallable, Over};
-use super::outgoing::Context;
+use super::outgoing::{Context, End};
 use super::{AcceptPolicy, Account, Call, Session};
 use crate::fault::StanzaFault;
 use crate::presence::IncomingPresence;
@@ -45,14 +45,14 @@ impl Session {
                 self.directory.set_unavailable(from);
                 self.changed(from);
                 self.for_outgoing(now, |call, cx| call.handle_gone(cx, from));
-                self.caller_is_gone(from);
+                self.caller_is_gone(now, from);
             }
             IncomingPresence::Subscribe => self.handle_subscribe(from.to_bare()),
             IncomingPresence::Unsubscribed => {
                 let why = NotCallable::SubscriptionRefused;
                 self.for_outgoing(now, |call, _| {
                     call.is_refused_contact(from)
-                        .then_some(Over::NotCallable { why })
+                        .then_some(Over::NotCallable { why }.into())
                 });
             }
             IncomingPresence::Error(condition) => {
@@ -60,7 +60,7 @@ impl Session {
                 self.for_outgoing(now, |call, _| {
                     let condition = condition.clone();
                     call.is_refused_contact(from)
-                        .then_some(Over::Unreachable { condition })
+                        .then_some(Over::Unreachable { condition }.into())
                 });
             }
             // The server's own push of the roster follows the first; it answers the others itself.
@@ -94,7 +94,7 @@ impl Session {
     }
 
     /// The caller of a call that rings has gone offline without a word.
-    fn caller_is_gone(&mut self, from: &Jid) {
+    fn caller_is_gone(&mut self, now: Instant, from: &Jid) {
         let gone = self.calls.iter().find_map(|(&id, call)| match call {
             Call::Incoming(call) if call.is_ringing() => {
                 let is_it =
@@ -104,7 +104,7 @@ impl Session {
             Call::Incoming(_) | Call::Outgoing(_) => None,
         });
         if let Some(call) = gone {
-            self.end(call, Over::Cancelled);
+            self.end(now, call, Over::Cancelled.into());
         }
     }
 
@@ -116,7 +116,10 @@ impl Session {
     ) {
         self.roster_is_known(None);
         match answer {
-            Ok(query) => self.take_items(query),
+            Ok(query) => {
+                let items = query.into_iter().flat_map(roster::items);
+                self.directory.set_items(items);
+            }
             Err(fault) => self.wire.warn(
                 "roster",
                 format!("the server has no contact list for us: {fault}"),
@@ -142,12 +145,6 @@ impl Session {
         self.account = Account::Ready { late };
     }
 
-    fn take_items(&mut self, query: Option<&Element>) {
-        for item in query.into_iter().flat_map(roster::items) {
-            self.directory.set_item(item);
-        }
-    }
-
     fn changed(&mut self, jid: &Jid) {
         let ours: &Jid = &self.wire.config.jid;
         if jid != ours {
@@ -160,10 +157,10 @@ impl Session {
     pub(super) fn for_outgoing(
         &mut self,
         now: Instant,
-        mut show: impl FnMut(&mut super::Outgoing, &mut Context<'_>) -> Option<Over>,
+        mut show: impl FnMut(&mut super::Outgoing, &mut Context<'_>) -> Option<End>,
     ) {
         let roster_known = self.is_roster_known();
-        let mut ended: Vec<(CallId, Over)> = Vec::new();
+        let mut ended: Vec<(CallId, End)> = Vec::new();
         for (&id, call) in &mut self.calls {
             if let Call::Outgoing(call) = call {
                 let mut cx = Context {
@@ -173,11 +170,11 @@ impl Session {
                     directory: &self.directory,
                     roster_known,
                 };
-                ended.extend(show(call, &mut cx).map(|over| (id, over)));
+                ended.extend(show(call, &mut cx).map(|end| (id, end)));
             }
         }
-        for (id, over) in ended {
-            self.end(id, over);
+        for (id, end) in ended {
+            self.end(now, id, end);
         }
     }
 }

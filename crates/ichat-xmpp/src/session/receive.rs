@@ -21,7 +21,7 @@ impl Session {
     /// [`StanzaError`] when it cannot be used; a request is then answered with an error
     /// where it can be, and nothing ends.
     pub fn handle_stanza(&mut self, now: Instant, stanza: &Element) -> Result<(), StanzaError> {
-        if matches!(self.account, Account::Offline) {
+        if matches!(self.account, Account::Offline | Account::Lost) {
             return Ok(());
         }
         if stanza.is("error", standard::STREAM) {
@@ -92,7 +92,7 @@ impl Session {
                     self.handle_roster(now, Err(fault));
                 } else if let Some(id) = iq.id {
                     tracing::debug!(%fault, "a stanza of ours came back");
-                    self.for_outgoing(now, |call, _| call.handle_fault(id, &fault));
+                    self.handle_fault(now, id, &fault);
                 }
             }
         }
@@ -117,7 +117,7 @@ impl Session {
             return Ok(());
         }
         if !payload.ns().starts_with(ns::VC_PREFIX) {
-            self.answer(from.as_ref(), id, payload);
+            self.answer(now, from.as_ref(), id, payload);
             return Ok(());
         }
         match Query::parse(payload) {
@@ -129,7 +129,7 @@ impl Session {
                 Ok(())
             }
             Ok(None) => {
-                self.answer(from.as_ref(), id, payload);
+                self.answer(now, from.as_ref(), id, payload);
                 Ok(())
             }
             Err(error) => {
@@ -144,7 +144,7 @@ impl Session {
         let awaited = match &self.account {
             Account::AwaitsRoster { id, .. } => Some(id.as_str()),
             Account::Ready { late } => late.as_deref(),
-            Account::Offline => None,
+            Account::Lost | Account::Offline => None,
         };
         let domain = self.wire.config.jid.domain().as_str();
         awaited.is_some()

@@ -24,8 +24,8 @@ pub(super) enum Search {
     Direct,
     /// The roster, which tells whether the peer is a contact.
     Roster,
-    /// A human there, who lets us see their presence.
-    Subscription,
+    /// A human there, who lets us see their presence; whether this stream has asked.
+    Subscription { asked: bool },
     /// A contact's presence with `avavail`.
     Presence { deadline: Instant },
     /// The answer to a probe, sent since no presence came at all.
@@ -53,9 +53,18 @@ impl Search {
         }
     }
 
+    /// Looks again over another stream: what this one showed counts no more.
+    pub(super) fn begin_anew(&mut self) {
+        *self = match *self {
+            Self::Direct => Self::Direct,
+            Self::Subscription { .. } => Self::Subscription { asked: false },
+            Self::Roster | Self::Presence { .. } | Self::Probe { .. } => Self::Roster,
+        };
+    }
+
     pub(super) fn deadline(self, give_up: Instant) -> Instant {
         match self {
-            Self::Direct | Self::Roster | Self::Subscription => give_up,
+            Self::Direct | Self::Roster | Self::Subscription { .. } => give_up,
             Self::Presence { deadline } | Self::Probe { deadline } => deadline,
         }
     }
@@ -78,12 +87,22 @@ impl Search {
             Self::Roster => Step::Over(Over::Unreachable {
                 condition: StanzaFault::new("remote-server-timeout"),
             }),
-            Self::Subscription if sees_them => {
+            Self::Subscription { .. } if sees_them => {
                 *self = Self::presence(cx.now, give_up);
                 Step::Again
             }
-            Self::Subscription if cx.now < give_up => Step::Wait,
-            Self::Subscription => over(NotCallable::SubscriptionPending),
+            Self::Subscription { .. } if cx.now >= give_up => {
+                over(NotCallable::SubscriptionPending)
+            }
+            Self::Subscription { asked: false } if cx.roster_known => {
+                // What the stream before carried may never have reached the server.
+                if !cx.directory.is_asked(&peer.to_bare()) {
+                    cx.wire.presence("subscribe", Some(&peer.to_bare().into()));
+                }
+                *self = Self::Subscription { asked: true };
+                Step::Wait
+            }
+            Self::Subscription { .. } => Step::Wait,
             Self::Presence { deadline } | Self::Probe { deadline } if cx.now < deadline => {
                 Step::Wait
             }
@@ -124,7 +143,7 @@ impl Search {
             let to = peer.to_bare();
             cx.wire.presence("subscribe", Some(peer));
             cx.wire.event(Event::SubscriptionPending { to });
-            *self = Self::Subscription;
+            *self = Self::Subscription { asked: true };
             Step::Again
         } else {
             over(NotCallable::NotAContact)

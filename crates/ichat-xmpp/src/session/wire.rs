@@ -4,12 +4,15 @@ use std::collections::VecDeque;
 
 use minidom::Element;
 use minidom::rxml::{Namespace, xml_ncname};
-use xmpp_parsers::jid::Jid;
+use xmpp_parsers::jid::{FullJid, Jid};
 
 use super::config::{Mode, SessionConfig};
 use super::event::{Event, Output};
 use crate::fault::StanzaFault;
 use crate::{presence, stanza};
+
+/// How many stanzas wait for a stream to come back.
+const HELD_LIMIT: usize = 64;
 
 /// Queues what goes out.
 #[derive(Debug)]
@@ -21,6 +24,10 @@ pub(super) struct Wire {
     salt: u64,
     counter: u64,
     outputs: VecDeque<Output>,
+    /// While there is no stream: what calls have to say all the same.
+    held: Option<VecDeque<Element>>,
+    /// What was kept for the stream that has just come.
+    waiting: VecDeque<Element>,
 }
 
 impl Wire {
@@ -32,7 +39,38 @@ impl Wire {
             salt,
             counter: 0,
             outputs: VecDeque::new(),
+            held: None,
+            waiting: VecDeque::new(),
         }
+    }
+
+    /// There is no stream any more: the stanzas of calls are kept for the next, all others are lost.
+    pub(super) fn close(&mut self) {
+        self.held.get_or_insert_default();
+    }
+
+    /// There is one again, but what was kept still waits.
+    pub(super) fn open(&mut self, jid: FullJid) {
+        self.config.jid = jid;
+        let kept = self.held.take().unwrap_or_default();
+        self.waiting = kept;
+    }
+
+    /// Sends what was kept.
+    pub(super) fn send_held(&mut self) {
+        for stanza in std::mem::take(&mut self.waiting) {
+            self.send(stanza);
+        }
+    }
+
+    /// Drops a stanza that still waits for a stream; true if it did.
+    pub(super) fn take_back(&mut self, id: &str) -> bool {
+        let Some(held) = &mut self.held else {
+            return false;
+        };
+        let before = held.len();
+        held.retain(|stanza| stanza.attr("id") != Some(id));
+        held.len() < before
     }
 
     pub(super) fn poll(&mut self) -> Option<Output> {
@@ -49,6 +87,10 @@ impl Wire {
 
     /// Sends a stanza; on a link-local stream nobody but we can put the addresses on it.
     pub(super) fn send(&mut self, mut stanza: Element) {
+        if self.held.is_some() {
+            tracing::debug!(name = stanza.name(), "no stream to send a stanza on");
+            return;
+        }
         if let Mode::LinkLocal { peer } = &self.config.mode {
             let ours = self.config.jid.to_bare();
             stanza.set_attr(
@@ -76,10 +118,15 @@ impl Wire {
         id
     }
 
-    /// Sends a `set`, and tells its id.
+    /// Sends a stanza of a call, a `set`, and tells its id. Without a stream it waits for the next.
     pub(super) fn set(&mut self, to: &Jid, payload: Element) -> String {
         let id = self.next_id();
-        self.send(stanza::set(id.clone(), Some(to.clone()), payload));
+        let stanza = stanza::set(id.clone(), Some(to.clone()), payload);
+        match &mut self.held {
+            Some(held) if held.len() < HELD_LIMIT => held.push_back(stanza),
+            Some(_) => tracing::debug!("too many stanzas wait for a stream"),
+            None => self.send(stanza),
+        }
         id
     }
 

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use minidom::Element;
 
-use super::{QueryError, check_version, is_blank, query, text};
+use super::{Offer, QueryError, check_version, conference, query, text};
 use crate::ns;
 
 /// The invitation to a call, legacy or conference.
@@ -12,16 +12,13 @@ use crate::ns;
 /// docs/protocol/xmpp.md, legacy stanzas \[G\] and conference stanzas \[C, I\].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// The hex text of the caller's address list (`VCNewCallerIPPortData`), as it came; empty when
-    /// missing.
-    pub connect_data: String,
+    /// The caller's addresses, in either form or in both.
+    pub addresses: Offer,
     /// `isAudioOnly`; anything but `1` is a call with video, of which the sound can be had.
     pub audio_only: bool,
     /// `extIPAddr` and `extSIPPort`: the caller's mapped address. The dummies `127.0.0.1` and port
     /// 0 are `None` \[G\].
     pub external: Option<SocketAddr>,
-    /// The hex text of an invitation (`AVChatConferenceData`), as it came.
-    pub conference: Option<String>,
 }
 
 impl Request {
@@ -35,37 +32,49 @@ impl Request {
         let port = text(query, "extSIPPort")?.and_then(|text| text.trim().parse::<u16>().ok());
         let address = text(query, "extIPAddr")?.and_then(|text| text.trim().parse::<IpAddr>().ok());
         Ok(Self {
-            connect_data: text(query, "VCNewCallerIPPortData")?.unwrap_or_default(),
+            addresses: Offer::read(query, "VCNewCallerIPPortData")?,
             audio_only,
             external: address.zip(port).map(SocketAddr::from).filter(is_real),
-            conference: text(query, "AVChatConferenceData")?.filter(|text| !is_blank(text)),
         })
     }
 
-    /// Writes the legacy form, its children in the order that real iChats took.
+    /// Writes the form of the addresses: the legacy one with its children in the order that real
+    /// iChats took, or the conference one, which has no mapped address. Where there are both, the
+    /// invitation follows the legacy children; no iChat is known to have sent that.
     pub fn to_element(&self) -> Element {
-        let port = self
-            .external
-            .map_or(0, |external| external.port())
-            .to_string();
-        let address = self.external.map_or_else(
+        let audio_only = if self.audio_only { "1" } else { "0" };
+        let Offer {
+            legacy,
+            conference: invitation,
+        } = &self.addresses;
+        let mut children = match (legacy, invitation) {
+            (None, Some(invitation)) => {
+                return query(ns::VC_REQUEST, &conference::request(audio_only, invitation));
+            }
+            (_, _) => self.legacy_children(audio_only),
+        };
+        if let Some(invitation) = invitation {
+            children.push((conference::CHILD, invitation.clone()));
+        }
+        query(ns::VC_REQUEST, &children)
+    }
+
+    fn legacy_children(&self, audio_only: &'static str) -> Vec<(&'static str, String)> {
+        let external = self.external.filter(is_real);
+        let port = external.map_or(0, |external| external.port());
+        let address = external.map_or_else(
             || "127.0.0.1".to_owned(),
             |external| external.ip().to_string(),
         );
-        query(
-            ns::VC_REQUEST,
-            &[
-                ("VCNewCallerIPPortData", &self.connect_data),
-                ("isAudioOnly", if self.audio_only { "1" } else { "0" }),
-                ("extSIPPort", &port),
-                ("extIPAddr", &address),
-            ],
-        )
-    }
-
-    /// Whether nothing but an invitation of the conference dialect is in it.
-    pub fn is_conference(&self) -> bool {
-        self.conference.is_some() && is_blank(&self.connect_data)
+        vec![
+            (
+                "VCNewCallerIPPortData",
+                self.addresses.legacy.clone().unwrap_or_default(),
+            ),
+            ("isAudioOnly", audio_only.to_owned()),
+            ("extSIPPort", port.to_string()),
+            ("extIPAddr", address),
+        ]
     }
 }
 
@@ -82,13 +91,13 @@ fn is_real(external: &SocketAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::Dialect;
 
     fn request(external: Option<&str>) -> Request {
         Request {
-            connect_data: "00ff".to_owned(),
+            addresses: Offer::of(Dialect::Legacy, "00ff".to_owned()),
             audio_only: true,
             external: external.map(|text| text.parse().unwrap()),
-            conference: None,
         }
     }
 
@@ -108,6 +117,31 @@ mod tests {
     }
 
     #[test]
+    fn with_an_invitation_that_stands_second_after_whether_it_is_audio_only() {
+        for audio_only in [true, false] {
+            let request = Request {
+                addresses: Offer::of(Dialect::Conference, "62706c6973743030".to_owned()),
+                audio_only,
+                external: None,
+            };
+            let element = request.to_element();
+            insta::assert_snapshot!(String::from(&element));
+            assert_eq!(Request::parse(&element), Ok(request));
+        }
+    }
+
+    #[test]
+    fn both_forms_survive() {
+        let mut request = request(Some("203.0.113.7:50123"));
+        request
+            .addresses
+            .set(Dialect::Conference, "62706c6973743030".to_owned());
+        let element = request.to_element();
+        insta::assert_snapshot!(String::from(&element));
+        assert_eq!(Request::parse(&element), Ok(request));
+    }
+
+    #[test]
     fn the_gateways_request_is_read_and_written_alike() {
         let stanza: Element = include_str!("../../tests/vectors/gateway-2009-request.xml")
             .replacen("<iq ", "<iq xmlns='jabber:client' ", 1)
@@ -115,37 +149,18 @@ mod tests {
             .unwrap();
         let query = stanza.children().next().unwrap();
         let request = Request::parse(query).unwrap();
-        assert_eq!(
-            (
-                request.audio_only,
-                request.external,
-                request.is_conference()
-            ),
-            (true, None, false)
-        );
-        assert_eq!(request.connect_data.len(), 80);
+        assert_eq!((request.audio_only, request.external), (true, None));
+        let list = request.addresses.text(Dialect::Legacy);
+        assert_eq!(list.map(str::len), Some(80));
         assert_eq!(request.to_element(), *query);
-    }
-
-    #[test]
-    fn an_invitation_alone_is_the_conference_dialect() {
-        let text = "<query xmlns='apple:iq:vc:request'><isAudioOnly>0</isAudioOnly>\
-            <AVChatConferenceData>62706c6973743030</AVChatConferenceData></query>";
-        let request = Request::parse(&text.parse().unwrap()).unwrap();
-        assert!(request.is_conference() && !request.audio_only);
-        assert_eq!(request.conference.as_deref(), Some("62706c6973743030"));
     }
 
     #[test]
     fn an_empty_query_is_a_request_without_addresses() {
         let request = Request::parse(&Element::bare("query", ns::VC_REQUEST)).unwrap();
         assert_eq!(
-            (
-                request.connect_data.as_str(),
-                request.external,
-                request.conference
-            ),
-            ("", None, None)
+            (request.addresses, request.external),
+            (Offer::default(), None)
         );
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use minidom::Element;
 
-use super::{QueryError, check_version, is_blank, query, text};
+use super::{Offer, QueryError, check_version, conference, query, text};
 use crate::ns;
 
 /// The number in `response`; open.
@@ -78,37 +78,34 @@ impl fmt::Display for ResponseCode {
 
 /// The callee's answer: a new `set` of its own, never a `result`.
 ///
-/// docs/protocol/xmpp.md, legacy stanzas \[G\].
+/// docs/protocol/xmpp.md, legacy stanzas \[G\] and conference stanzas \[I\].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     /// `response`; `None` when it is missing.
     pub code: Option<ResponseCode>,
-    /// The hex text of the callee's address list, as it came; empty when missing.
-    pub connect_data: String,
+    /// The callee's addresses: a list in `connectData`, or an invitation there or in
+    /// `AVChatConferenceData`.
+    pub addresses: Offer,
     /// `responseData`, of unknown meaning.
     pub response_data: Option<String>,
-    /// The hex text of the callee's invitation (`AVChatConferenceData`), as it came.
-    pub conference: Option<String>,
 }
 
 impl Response {
-    /// An acceptance with this address list.
-    pub fn accept(connect_data: String) -> Self {
+    /// An acceptance with these addresses.
+    pub fn accept(addresses: Offer) -> Self {
         Self {
             code: Some(ResponseCode::Accept),
-            connect_data,
+            addresses,
             response_data: None,
-            conference: None,
         }
     }
 
-    /// A refusal.
+    /// A refusal, the same in both dialects \[G; I for conference\].
     pub fn refuse(code: ResponseCode) -> Self {
         Self {
             code: Some(code),
-            connect_data: String::new(),
+            addresses: Offer::default(),
             response_data: None,
-            conference: None,
         }
     }
 
@@ -125,37 +122,44 @@ impl Response {
         });
         Ok(Self {
             code,
-            connect_data: text(query, "connectData")?.unwrap_or_default(),
+            addresses: Offer::read(query, "connectData")?,
             response_data: text(query, "responseData")?,
-            conference: text(query, "AVChatConferenceData")?.filter(|text| !is_blank(text)),
         })
     }
 
     /// Writes the `<query/>`.
     pub fn to_element(&self) -> Element {
         let code = u32::from(self.code.unwrap_or(ResponseCode::Decline)).to_string();
-        let mut children = vec![
-            ("response", code.as_str()),
-            ("connectData", &self.connect_data),
-        ];
+        let Offer {
+            legacy,
+            conference: invitation,
+        } = &self.addresses;
+        let mut children = match (legacy, invitation) {
+            (None, Some(invitation)) => conference::acceptance(code, invitation),
+            (_, _) => {
+                let mut children = vec![
+                    ("response", code),
+                    ("connectData", legacy.clone().unwrap_or_default()),
+                ];
+                children.extend(
+                    invitation
+                        .iter()
+                        .map(|text| (conference::CHILD, text.clone())),
+                );
+                children
+            }
+        };
         if let Some(data) = &self.response_data {
-            children.push(("responseData", data));
+            children.push(("responseData", data.clone()));
         }
         query(ns::VC_RESPONSE, &children)
     }
 
-    /// Whether it takes the call: code 0 and addresses that are not blank.
+    /// Whether it takes the call: code 0 and addresses.
     ///
     /// Addresses without any code are taken for an acceptance too \[I\].
     pub fn is_acceptance(&self) -> bool {
-        matches!(self.code, None | Some(ResponseCode::Accept)) && !is_blank(&self.connect_data)
-    }
-
-    /// Whether it takes the call in the conference dialect only.
-    pub fn is_conference_acceptance(&self) -> bool {
-        matches!(self.code, None | Some(ResponseCode::Accept))
-            && is_blank(&self.connect_data)
-            && self.conference.is_some()
+        matches!(self.code, None | Some(ResponseCode::Accept)) && !self.addresses.is_blank()
     }
 
     /// The code of a refusal; an acceptance without addresses is a decline \[G\].
@@ -170,13 +174,19 @@ impl Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::Dialect;
 
     #[test]
-    fn an_acceptance_is_written_and_read() {
-        let response = Response::accept("00ff".to_owned());
-        let element = response.to_element();
-        insta::assert_snapshot!(String::from(&element));
-        assert_eq!(Response::parse(&element), Ok(response));
+    fn an_acceptance_is_written_and_read_in_either_form() {
+        for (dialect, text) in [
+            (Dialect::Legacy, "00ff"),
+            (Dialect::Conference, "62706c6973743030"),
+        ] {
+            let response = Response::accept(Offer::of(dialect, text.to_owned()));
+            let element = response.to_element();
+            insta::assert_snapshot!(dialect.as_str(), String::from(&element));
+            assert_eq!(Response::parse(&element), Ok(response));
+        }
     }
 
     #[test]
@@ -226,9 +236,15 @@ mod tests {
         }
         assert!(read("<response>0</response><connectData>\n00</connectData>").is_acceptance());
         assert!(read("<connectData>00</connectData>").is_acceptance());
-        assert!(
-            read("<response>0</response><AVChatConferenceData>00</AVChatConferenceData>")
-                .is_conference_acceptance()
-        );
+        for conference in [
+            "<response>0</response><AVChatConferenceData>62706c69</AVChatConferenceData>",
+            "<response>0</response><connectData>62706c6973743030</connectData>",
+            "<response>0</response><connectData> </connectData><AVChatConferenceData>00</AVChatConferenceData>",
+        ] {
+            let response = read(conference);
+            assert!(response.is_acceptance(), "{conference}");
+            assert!(response.addresses.text(Dialect::Conference).is_some());
+            assert!(response.addresses.text(Dialect::Legacy).is_none());
+        }
     }
 }

@@ -21,7 +21,7 @@ pub enum Setup {
     NoTls,
 }
 
-/// A running server. The account `me@im.test` exists. It ends with this value.
+/// A running server. The accounts `me@im.test` and `mac@im.test` exist. It ends with this value.
 pub struct Prosody {
     child: Child,
     certificates: Certificates,
@@ -56,22 +56,10 @@ impl Prosody {
         let direct = Ipv4Addr::new(127, 77, high, low.clamp(1, 254));
         let config = dir.join("prosody.cfg.lua");
         fs::write(&config, configuration(dir, setup, port, direct)).unwrap();
-        output(
-            Command::new("prosodyctl")
-                .args(["--root", "--config"])
-                .arg(&config)
-                .args(["register", "me", "im.test", PASSWORD]),
-        );
-        let log = fs::File::create(dir.join("output.log")).unwrap();
-        let child = Command::new("prosody")
-            .arg("--config")
-            .arg(&config)
-            .arg("-F")
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        for user in ["me", "mac"] {
+            register(dir, user, PASSWORD);
+        }
+        let child = spawn(dir);
         let direct = (IpAddr::V4(direct), 5223).into();
         let mut server = Self {
             child,
@@ -103,6 +91,18 @@ impl Prosody {
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// Starts it again where it was.
+    pub fn restart(&mut self) {
+        fs::remove_file(self.certificates.file("prosody.log")).unwrap();
+        self.child = spawn(&self.certificates.dir);
+        assert!(self.listens("'c2s'"), "somebody else has taken the port");
+    }
+
+    /// Gives `me@im.test` another password, while the server is down.
+    pub fn change_password(&self, password: &str) {
+        register(&self.certificates.dir, "me", password);
     }
 
     /// Waits until a service is up; false if its port was taken.
@@ -139,6 +139,28 @@ impl Drop for Prosody {
     }
 }
 
+fn register(dir: &Path, user: &str, password: &str) {
+    output(
+        Command::new("prosodyctl")
+            .args(["--root", "--config"])
+            .arg(dir.join("prosody.cfg.lua"))
+            .args(["register", user, "im.test", password]),
+    );
+}
+
+fn spawn(dir: &Path) -> Child {
+    let log = fs::File::create(dir.join("output.log")).unwrap();
+    Command::new("prosody")
+        .arg("--config")
+        .arg(dir.join("prosody.cfg.lua"))
+        .arg("-F")
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .spawn()
+        .unwrap()
+}
+
 fn configuration(dir: &Path, setup: Setup, port: u16, direct: Ipv4Addr) -> String {
     let dir = dir.display();
     let (off, strict) = match setup {
@@ -155,7 +177,7 @@ interfaces = {{ "127.0.0.1" }}; local_interfaces = {{ "127.0.0.1" }}
 c2s_ports = {{ {port} }}; s2s_ports = {{}}; http_ports = {{}}; https_ports = {{}}
 c2s_direct_tls_ports = {{ {direct_ports} }}; c2s_direct_tls_interfaces = {{ "{direct}" }}
 c2s_direct_tls_ssl = {{ key = "{dir}/im.test.key"; certificate = "{dir}/im.test.pem" }}
-modules_enabled = {{ "roster", "saslauth", "tls", "disco", "ping" }}
+modules_enabled = {{ "roster", "saslauth", "tls", "disco", "ping", "smacks", "offline" }}
 modules_disabled = {{ "s2s"{off} }}
 c2s_require_encryption = {strict}; allow_unencrypted_plain_auth = true
 authentication = "internal_plain"

@@ -22,6 +22,8 @@ pub enum Flaw {
     ForeignNonce,
     /// It asks for this many rounds.
     Rounds(u32),
+    /// Its end of the TLS channel is not ours: somebody sits in between.
+    AnotherChannel,
 }
 
 /// What the server says next.
@@ -89,6 +91,9 @@ impl Scram {
         let (without_proof, proof) = text.split_once(",p=").unwrap();
         let mut channel = self.gs2.clone().into_bytes();
         channel.extend(self.binding.iter().flatten());
+        if self.flaw == Flaw::AnotherChannel {
+            channel.push(0);
+        }
         let bound = without_proof.starts_with(&format!("c={},", base64(&channel)));
         let auth = format!("{},{},{without_proof}", self.first, self.server_first);
         let (right, signature) = if self.sha256 {

@@ -23,6 +23,7 @@ pub type Stream = XmlStream<Io, Element>;
 
 const JABBER_CLIENT: &str = "jabber:client";
 const SASL: &str = "urn:ietf:params:xml:ns:xmpp-sasl";
+const SM: &str = "urn:xmpp:sm:3";
 
 /// What the server offers and how it behaves.
 #[derive(Debug, Clone)]
@@ -36,6 +37,12 @@ pub struct Script {
     pub bound_features: &'static str,
     /// The answer to the request for a resource; with `ID` where its id belongs.
     pub bind_answer: Option<&'static str>,
+    /// Who asks for a resource that was given before gets a conflict.
+    pub keeps_resources: bool,
+    /// The answer to those who want their session back.
+    pub resume_answer: &'static str,
+    /// Somebody has taken the offer to bind to the channel out of the features.
+    pub plus_was_removed: bool,
     /// STARTTLS comes before all else.
     pub tls: Option<Arc<ServerConfig>>,
 }
@@ -49,6 +56,9 @@ impl Default for Script {
             features: "",
             bound_features: "",
             bind_answer: None,
+            keeps_resources: false,
+            resume_answer: "",
+            plus_was_removed: false,
             tls: None,
         }
     }
@@ -61,6 +71,10 @@ pub struct Seen {
     /// The mechanisms of all log-ins tried.
     pub mechanisms: Vec<String>,
     pub gs2: String,
+    /// Who wanted a session back.
+    pub resumes: Vec<Element>,
+    /// The resources that were given.
+    pub resources: Vec<String>,
     pub stanzas: Vec<Element>,
 }
 
@@ -191,6 +205,9 @@ async fn log_in(
         scram.first(&unbase64(&auth.text()))
     };
     seen.lock().unwrap().gs2 = scram.gs2.clone();
+    if script.plus_was_removed && scram.gs2.starts_with('y') {
+        say = Say::Failure;
+    }
     let success = loop {
         match say {
             Say::Challenge(data) => {
@@ -228,16 +245,32 @@ async fn log_in(
         .await
         .ok()?;
 
-    let bind = stream.next().await?.ok()?;
+    let mut bind = stream.next().await?.ok()?;
+    if bind.is("resume", SM) {
+        seen.lock().unwrap().resumes.push(bind);
+        let answer = element(script.resume_answer);
+        stream.send(&answer).await.ok()?;
+        if answer.is("resumed", SM) {
+            return Some(stream);
+        }
+        bind = stream.next().await?.ok()?;
+    }
+    let mut wanted = wanted(&bind);
+    if script.keeps_resources && seen.lock().unwrap().resources.contains(&wanted) {
+        let conflict = format!(
+            "<iq xmlns='jabber:client' type='error' id='{}'><error type='cancel'>\
+             <conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>",
+            bind.attr("id").unwrap()
+        );
+        stream.send(&element(&conflict)).await.ok()?;
+        bind = stream.next().await?.ok()?;
+        wanted = self::wanted(&bind);
+    }
+    seen.lock().unwrap().resources.push(wanted.clone());
     let answer = script.bind_answer.unwrap_or(
         "<iq xmlns='jabber:client' type='result' id='ID'>\
          <bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>me@im.test/RESOURCE</jid></bind></iq>",
     );
-    let ns = "urn:ietf:params:xml:ns:xmpp-bind";
-    let wanted = bind
-        .get_child("bind", ns)
-        .and_then(|bind| bind.get_child("resource", ns));
-    let wanted = wanted.map_or_else(|| "chosen".to_owned(), Element::text);
     let answer = answer
         .replace("ID", bind.attr("id").unwrap())
         .replace("RESOURCE", &wanted);
@@ -245,6 +278,14 @@ async fn log_in(
         stream.send(answer).await.ok()?;
     }
     Some(stream)
+}
+
+fn wanted(bind: &Element) -> String {
+    let ns = "urn:ietf:params:xml:ns:xmpp-bind";
+    let resource = bind
+        .get_child("bind", ns)
+        .and_then(|bind| bind.get_child("resource", ns));
+    resource.map_or_else(|| "chosen".to_owned(), Element::text)
 }
 
 fn sasl(name: &str, data: &[u8]) -> Element {

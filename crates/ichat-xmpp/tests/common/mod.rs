@@ -9,6 +9,12 @@ use ichat_xmpp::*;
 pub(crate) const ADDRESSES: &str =
     "00000000656e3000000000000000000000000000c0a8010200000000000000000000000040120000";
 
+/// An invitation as far as anybody here looks at it.
+pub(crate) const INVITATION: &str = "62706c6973743030d50102030405060708090a";
+
+/// The id that a session of [`config`] begins its ids with.
+const SALT: &str = "vc63cbe1e459320dd7-";
+
 pub(crate) fn config(jid: &str) -> SessionConfig {
     let software = Software {
         name: "ichat-call".to_owned(),
@@ -117,22 +123,56 @@ impl Table {
         while let Some(output) = self.session.poll_output() {
             let (mark, text) = match output {
                 Output::Stanza(stanza) => ("->", print(&stanza)),
-                Output::Event(event) => ("**", format!("{event:?}").replace(ADDRESSES, "OURS")),
+                Output::Event(event) => ("**", shorten(&format!("{event:?}"))),
             };
             self.note(mark, &text);
             self.unseen.push(text);
         }
     }
 
-    /// Calls for a minute.
+    /// Calls for a minute in the legacy dialect.
     pub(crate) fn call(&mut self, peer: &str) -> CallId {
-        self.session.call(
-            self.now,
-            Jid::new(peer).unwrap(),
-            ADDRESSES.to_owned(),
-            None,
-            Duration::from_secs(60),
-        )
+        self.call_in(CallDialect::Legacy, peer)
+    }
+
+    /// Calls for a minute.
+    pub(crate) fn call_in(&mut self, dialect: CallDialect, peer: &str) -> CallId {
+        let peer = Jid::new(peer).unwrap();
+        let minute = Duration::from_secs(60);
+        self.session
+            .call(self.now, peer, offer(), dialect, None, minute)
+    }
+
+    /// Accepts with what the dialect wants.
+    pub(crate) fn accept(&mut self, call: u32) {
+        let call = CallId(call);
+        self.session
+            .accept(self.now, call, ADDRESSES.to_owned())
+            .unwrap();
+    }
+
+    /// The stream is gone.
+    pub(crate) fn lose(&mut self) {
+        self.pump();
+        self.note("--", "stream lost");
+        self.session.stream_lost(self.now);
+        self.pump();
+    }
+
+    /// Another stream stands, and its roster comes.
+    pub(crate) fn return_with(&mut self, roster: &str) {
+        self.pump();
+        self.note("--", "reconnected");
+        let jid = FullJid::new("me@im.test/pc2").unwrap();
+        self.session.reconnected(self.now, jid);
+        self.unseen.clear();
+        let out = self.drain();
+        let id = id_of(out.lines().next().unwrap());
+        self.unseen.push(out);
+        self.feed(&format!(
+            "<iq type='result' id='{id}'><query xmlns='jabber:iq:roster'>{roster}</query></iq>"
+        ));
+        self.pump();
     }
 
     /// A device of that address shows up with iChat's capabilities.
@@ -141,18 +181,29 @@ impl Table {
     }
 }
 
+/// Ours, in both forms.
+pub(crate) fn offer() -> Offer {
+    Offer {
+        legacy: Some(ADDRESSES.to_owned()),
+        conference: Some(INVITATION.to_owned()),
+    }
+}
+
 /// Address lists and random ids, shortened.
 pub(crate) fn print(stanza: &Element) -> String {
-    String::from(stanza)
-        .replace(ADDRESSES, "OURS")
-        .replace(" xmlns='jabber:client'", "")
-        .replace("vc63cbe1e459320dd7-", "id")
+    shorten(&String::from(stanza).replace(" xmlns='jabber:client'", ""))
+}
+
+pub(crate) fn shorten(text: &str) -> String {
+    text.replace(ADDRESSES, "OURS")
+        .replace(INVITATION, "INVITATION")
+        .replace(SALT, "id")
 }
 
 /// The id that stands in a printed stanza, in full.
 pub(crate) fn id_of(line: &str) -> String {
     let (_, rest) = line.split_once("id='id").unwrap();
-    format!("vc63cbe1e459320dd7-{}", rest.split_once('\'').unwrap().0)
+    format!("{SALT}{}", rest.split_once('\'').unwrap().0)
 }
 
 pub(crate) fn element(text: &str) -> Element {
@@ -195,4 +246,36 @@ pub(crate) fn counter(from: &str, addresses: &str) -> String {
         "<iq type='set' from='{from}' to='me@im.test/pc' id='p'><query xmlns='apple:iq:vc:counterProposal'>\
          <connectData>{addresses}</connectData><VCProtocolVersion>1</VCProtocolVersion></query></iq>"
     )
+}
+
+/// A request in the conference dialect, as far as it was captured.
+pub(crate) fn invitation(from: &str, id: &str) -> String {
+    format!(
+        "<iq type='set' from='{from}' to='me@im.test/pc' id='{id}'><query xmlns='apple:iq:vc:request'>\
+         <isAudioOnly>0</isAudioOnly><AVChatConferenceData>{INVITATION}</AVChatConferenceData></query></iq>"
+    )
+}
+
+/// An answer with an invitation, in that child.
+pub(crate) fn response_in(child: &str, from: &str) -> String {
+    format!(
+        "<iq type='set' from='{from}' to='me@im.test/pc' id='r0'><query xmlns='apple:iq:vc:response'>\
+         <response>0</response><{child}>\n{INVITATION}</{child}><VCProtocolVersion>1</VCProtocolVersion></query></iq>"
+    )
+}
+
+/// An error for the request with that id.
+pub(crate) fn fault(from: &str, id: &str, condition: &str) -> String {
+    format!(
+        "<iq type='error' from='{from}' id='{id}'><error type='cancel'>\
+         <{condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"
+    )
+}
+
+/// The ids of the requests among what came out, in full.
+pub(crate) fn requests(out: &str) -> Vec<String> {
+    out.lines()
+        .filter(|line| line.contains("vc:request"))
+        .map(id_of)
+        .collect()
 }

@@ -35,8 +35,13 @@ pub struct Standin {
 }
 
 impl Standin {
-    /// Starts one; the words are split at white space.
+    /// Starts one whose peer is another; the words are split at white space.
     pub fn start(arguments: &str) -> Self {
+        Self::run(&format!("{arguments} --peer-ichat"))
+    }
+
+    /// Starts one that takes its peer for an endpoint of ours.
+    pub fn run(arguments: &str) -> Self {
         let folder = folder("standin");
         let mut child = Command::new(env!("CARGO_BIN_EXE_ichat-standin"))
             .args(arguments.split_whitespace())
@@ -44,7 +49,6 @@ impl Standin {
             .arg(folder.join("sent"))
             .arg("--received")
             .arg(folder.join("received"))
-            .arg("--peer-ichat")
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -218,9 +222,14 @@ VirtualHost "im.test"
         Some(server)
     }
 
-    /// Starts a stand-in of this account.
+    /// Starts a stand-in of this account, whose peer is another.
     pub fn standin(&self, mode: &str, account: &str, arguments: &str) -> Standin {
-        Standin::start(&format!(
+        self.strict(mode, account, &format!("{arguments} --peer-ichat"))
+    }
+
+    /// The same, which takes its peer for an endpoint of ours.
+    pub fn strict(&self, mode: &str, account: &str, arguments: &str) -> Standin {
+        Standin::run(&format!(
             "{mode} --xmpp {} --jid {account}@im.test/iChat --password secret {arguments}",
             self.address
         ))

@@ -1,0 +1,503 @@
+//! The ways to the peer, as a machine without I/O: our addresses as servers see them, the checks of
+//! the conference dialect, the pinholes of the legacy one.
+//!
+//! It joins the machines of `ichat-ice` for one call, from the moment when it is placed, or rings
+//! here, to its end. After every call of a `&mut` method, [`Connectivity::poll_output`] is drained
+//! until it gives `None`.
+//!
+//! ```text
+//!               open ──> Checking, the peer's list unknown ──check──> Checking
+//!   Gathering ──┤                                                        │
+//!               └─────────────────── open_pinholes ──────────────────────┴──> Pinholes
+//! ```
+
+mod event;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use ichat_ice::{
+    Agent, AgentConfig, Event as CheckEvent, GatherConfig, GatherEvent, GatherOutput, Gathered,
+    Gatherer, Interface, Output as CheckOutput, Path, PinholeOutput, PinholeTimings, Pinholes,
+    RelayFailure, RelayListing, Transmit,
+};
+use ichat_invitation::{Candidate, CandidateKind, IpPort};
+use ichat_rtp::DatagramKind;
+use ichat_sip::Route;
+
+use crate::seed::Seed;
+
+pub use event::{ConnectivityEvent, ConnectivityOutput, Received};
+
+/// At most this many candidates are told, so that an invitation stays below 8 kB of hex
+/// (docs/protocol/field.md, size): 8 addresses as they are and as servers see them, and relays.
+pub const MAX_CANDIDATES: usize = 20;
+
+/// Of these at most so many are lent by relays.
+const MAX_RELAYED: usize = 4;
+
+/// The ways to the peer of one call.
+#[derive(Debug)]
+pub struct Connectivity {
+    gatherer: Gatherer,
+    ways: Ways,
+    seed: Seed,
+    /// The peer was told our candidates, and they are still the same.
+    told: bool,
+    /// Reflectors that did not answer, and those that did.
+    silent: BTreeSet<SocketAddr>,
+    answering: BTreeSet<SocketAddr>,
+    /// Octets of checks that came when nobody checked, and what servers sent that is of no use.
+    dropped: u64,
+    outputs: VecDeque<ConnectivityOutput>,
+}
+
+/// How ways are looked for.
+#[derive(Debug)]
+enum Ways {
+    /// Not yet.
+    Gathering,
+    /// By the conference dialect's checks.
+    Checking(Box<Agent>),
+    /// The legacy dialect has none.
+    Pinholes(Pinholes),
+}
+
+impl Connectivity {
+    /// Begins to gather. Without servers it is done with that at once.
+    #[must_use]
+    pub fn new(now: Instant, seed: u64, config: GatherConfig) -> Self {
+        let mut seed = Seed::new(seed);
+        let config = GatherConfig {
+            seed: seed.next_u64(),
+            ..config
+        };
+        let mut connectivity = Self {
+            gatherer: Gatherer::new(now, config),
+            ways: Ways::Gathering,
+            seed,
+            told: false,
+            silent: BTreeSet::new(),
+            answering: BTreeSet::new(),
+            dropped: 0,
+            outputs: VecDeque::new(),
+        };
+        connectivity.pump(now);
+        connectivity
+    }
+
+    /// Whether no server is waited for.
+    #[must_use]
+    pub fn is_gathered(&self) -> bool {
+        self.gatherer.is_complete()
+    }
+
+    /// Our addresses for the legacy dialect, the one outside first; what the peer is told now.
+    pub fn legacy_list(&mut self) -> Vec<IpPort> {
+        self.told = true;
+        self.gatherer.legacy_list()
+    }
+
+    /// Our candidates, at most [`MAX_CANDIDATES`]; what the peer is told now.
+    pub fn candidates(&mut self) -> Vec<Candidate> {
+        self.told = true;
+        let (relayed, own): (Vec<_>, Vec<_>) = self
+            .gatherer
+            .local_candidates()
+            .into_iter()
+            .partition(|local| local.relayed);
+        let relayed = relayed.into_iter().take(MAX_RELAYED);
+        let room = MAX_CANDIDATES.saturating_sub(relayed.len());
+        let all = own.into_iter().take(room).chain(relayed);
+        all.map(|local| local.candidate).collect()
+    }
+
+    /// Our address outside, as the first server saw it.
+    #[must_use]
+    pub fn external_address(&self) -> Option<SocketAddr> {
+        self.gatherer.external_address()
+    }
+
+    /// As what relayed addresses are listed. Before [`open`](Self::open).
+    pub fn list_relays_as(&mut self, listing: RelayListing) {
+        self.gatherer.list_relays_as(listing);
+    }
+
+    /// Answers checks from now on: the peer's can overtake its acceptance
+    /// (docs/protocol/connectivity.md, when a pair is usable \[D\]).
+    pub fn open(&mut self, now: Instant) {
+        if let Ways::Checking(_) = self.ways {
+            return;
+        }
+        let config = AgentConfig {
+            seed: self.seed.next_u64(),
+            local: self.gatherer.local_candidates(),
+            ..AgentConfig::default()
+        };
+        self.ways = Ways::Checking(Box::new(Agent::new(now, config)));
+    }
+
+    /// The peer's candidates are known, or more of them: the first check goes out at once.
+    pub fn check(&mut self, now: Instant, candidates: &[Candidate]) {
+        self.open(now);
+        if let Ways::Checking(agent) = &mut self.ways {
+            agent.add_remote(now, candidates);
+        }
+        self.pump(now);
+    }
+
+    /// The peer's addresses are known, or more of them, and it does no checks: our NAT is opened for
+    /// them, and what comes from there is a hint.
+    pub fn open_pinholes(&mut self, now: Instant, peers: &[SocketAddr]) {
+        if let Ways::Pinholes(pinholes) = &mut self.ways {
+            pinholes.add_peers(now, peers);
+        } else {
+            let locals = self.gatherer.local_candidates();
+            let sockets: BTreeSet<SocketAddr> = locals
+                .iter()
+                .filter(|local| local.candidate.kind != CandidateKind::ServerReflexive)
+                .map(|local| local.base)
+                .filter(|base| !self.gatherer.is_relayed(*base))
+                .collect();
+            let sockets = sockets.into_iter().collect();
+            let mut pinholes = Pinholes::new(sockets, PinholeTimings::default());
+            pinholes.add_peers(now, peers);
+            self.ways = Ways::Pinholes(pinholes);
+        }
+        self.pump(now);
+    }
+
+    /// The call is up: its own packets keep the mappings open.
+    pub fn connected(&mut self) {
+        self.gatherer.stop_refreshing();
+        if let Ways::Pinholes(pinholes) = &mut self.ways {
+            pinholes.stop();
+        }
+    }
+
+    /// Follows a change of our sockets.
+    pub fn set_interfaces(&mut self, now: Instant, interfaces: Vec<Interface>) {
+        self.gatherer.set_interfaces(now, interfaces);
+        self.pump(now);
+    }
+
+    /// The INVITE takes this way, so that it is the path (docs/protocol/connectivity.md, when a pair
+    /// is usable \[D\]). False where no checks went through there.
+    pub fn pin(&mut self, now: Instant, route: Route) -> bool {
+        let pinned = match &mut self.ways {
+            Ways::Checking(agent) => agent.pin(now, route.local, route.remote),
+            Ways::Gathering | Ways::Pinholes(_) => false,
+        };
+        self.pump(now);
+        pinned
+    }
+
+    /// The path in use.
+    #[must_use]
+    pub fn path(&self) -> Option<Path> {
+        match &self.ways {
+            Ways::Checking(agent) => agent.selected(),
+            Ways::Gathering | Ways::Pinholes(_) => None,
+        }
+    }
+
+    /// Whether ways are looked for by checks.
+    #[must_use]
+    pub fn is_checking(&self) -> bool {
+        matches!(self.ways, Ways::Checking(_))
+    }
+
+    /// Whether a relay lends this address, so that what leaves from it goes through
+    /// [`send_relayed`](Self::send_relayed).
+    #[must_use]
+    pub fn is_relayed(&self, local: SocketAddr) -> bool {
+        self.gatherer.is_relayed(local)
+    }
+
+    /// Sends from a relayed address.
+    pub fn send_relayed(&mut self, now: Instant, route: Route, octets: &[u8]) {
+        let transmit = Transmit {
+            local: route.local,
+            remote: route.remote,
+            octets: octets.to_vec(),
+        };
+        if !self.gatherer.send_relayed(now, &transmit) {
+            tracing::debug!(local = %route.local, "no relay lends this address any more");
+        }
+        self.pump(now);
+    }
+
+    /// Takes any datagram of the shared port, before anybody else does.
+    pub fn handle_datagram(&mut self, now: Instant, route: Route, octets: &[u8]) -> Received {
+        let gathered = self
+            .gatherer
+            .handle_datagram(now, route.local, route.remote, octets);
+        let received = match gathered {
+            Gathered::NotOurs => match self.receive(now, route, octets) {
+                Some(validated) => Received::Call { validated },
+                None => Received::Taken,
+            },
+            Gathered::Handled => Received::Taken,
+            Gathered::Dropped => {
+                self.dropped += 1;
+                Received::Taken
+            }
+            Gathered::Relayed {
+                local,
+                remote,
+                octets,
+            } => {
+                let route = Route { local, remote };
+                match self.receive(now, route, &octets) {
+                    Some(validated) => Received::Relayed {
+                        route,
+                        octets,
+                        validated,
+                    },
+                    None => Received::Taken,
+                }
+            }
+        };
+        self.pump(now);
+        received
+    }
+
+    /// Takes a datagram that is no server's; `None` when it was a check, else whether it may be
+    /// heard.
+    fn receive(&mut self, now: Instant, route: Route, octets: &[u8]) -> Option<bool> {
+        let Route { local, remote } = route;
+        let kind = ichat_rtp::classify(octets);
+        match (&mut self.ways, kind) {
+            (Ways::Checking(agent), DatagramKind::Stun) => {
+                if let Err(error) = agent.handle_datagram(now, local, remote, octets) {
+                    tracing::debug!(%error, "STUN that is dropped");
+                }
+                None
+            }
+            (Ways::Gathering | Ways::Pinholes(_), DatagramKind::Stun)
+            | (_, DatagramKind::Snatmap) => {
+                self.dropped += 1;
+                None
+            }
+            (Ways::Checking(agent), _) => Some(agent.note_traffic(now, local, remote)),
+            (Ways::Pinholes(pinholes), DatagramKind::Keepalive | DatagramKind::Unknown) => {
+                pinholes.handle_datagram(local, remote);
+                Some(false)
+            }
+            (Ways::Gathering | Ways::Pinholes(_), _) => Some(false),
+        }
+    }
+
+    /// Datagrams that were of no use to anybody.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        let checks = match &self.ways {
+            Ways::Checking(agent) => {
+                let counters = agent.counters();
+                [
+                    counters.malformed,
+                    counters.unsupported,
+                    counters.not_for_us,
+                    counters.unknown_transaction,
+                    counters.wrong_source,
+                    counters.error_responses,
+                ]
+                .into_iter()
+                .sum()
+            }
+            Ways::Gathering | Ways::Pinholes(_) => 0,
+        };
+        self.dropped + checks
+    }
+
+    /// Gives back what servers lend; what is left to send is the last.
+    pub fn close(&mut self, now: Instant) {
+        self.ways = Ways::Gathering;
+        self.gatherer.release(now);
+        self.pump(now);
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.gatherer.poll_timeout().is_some_and(|due| due <= now) {
+            self.gatherer.handle_timeout(now);
+        }
+        match &mut self.ways {
+            Ways::Gathering => {}
+            Ways::Checking(agent) => agent.handle_timeout(now),
+            Ways::Pinholes(pinholes) => pinholes.handle_timeout(now),
+        }
+        self.pump(now);
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let ways = match &self.ways {
+            Ways::Gathering => None,
+            Ways::Checking(agent) => agent.poll_timeout(),
+            Ways::Pinholes(pinholes) => pinholes.poll_timeout(),
+        };
+        self.gatherer.poll_timeout().into_iter().chain(ways).min()
+    }
+
+    /// What is to be done next.
+    pub fn poll_output(&mut self) -> Option<ConnectivityOutput> {
+        self.outputs.pop_front()
+    }
+
+    /// Takes what the machines give, until they give nothing.
+    fn pump(&mut self, now: Instant) {
+        loop {
+            self.pump_gatherer(now);
+            match &mut self.ways {
+                Ways::Gathering => return,
+                Ways::Checking(agent) => match agent.poll_output() {
+                    Some(CheckOutput::Transmit(transmit)) => {
+                        // What a relay makes of it comes out of the gatherer.
+                        if !self.gatherer.send_relayed(now, &transmit) {
+                            self.transmit(transmit);
+                        }
+                    }
+                    Some(CheckOutput::Event(event)) => self.handle_check_event(event),
+                    None => return,
+                },
+                Ways::Pinholes(pinholes) => match pinholes.poll_output() {
+                    Some(PinholeOutput::Transmit(transmit)) => self.transmit(transmit),
+                    Some(PinholeOutput::Heard { local, remote, .. }) => {
+                        self.event(ConnectivityEvent::Hint(Route { local, remote }));
+                    }
+                    None => return,
+                },
+            }
+        }
+    }
+
+    fn pump_gatherer(&mut self, now: Instant) {
+        let mut changed = false;
+        while let Some(output) = self.gatherer.poll_output() {
+            match output {
+                GatherOutput::Transmit(transmit) => self.transmit(transmit),
+                GatherOutput::Event(GatherEvent::Candidate(_) | GatherEvent::Gone(_)) => {
+                    changed = true;
+                }
+                GatherOutput::Event(event) => self.handle_gather_event(event),
+            }
+        }
+        if !changed {
+            return;
+        }
+        if let Ways::Checking(agent) = &mut self.ways {
+            agent.set_local(now, self.gatherer.local_candidates());
+        }
+        if self.told {
+            self.told = false;
+            self.event(ConnectivityEvent::OursChanged);
+        }
+    }
+
+    fn handle_gather_event(&mut self, event: GatherEvent) {
+        match event {
+            GatherEvent::Mapped { server, .. } => {
+                self.answering.insert(server);
+            }
+            GatherEvent::NoAnswer { server, .. } => {
+                self.silent.insert(server);
+            }
+            GatherEvent::RelayFailed { server, cause } => {
+                let message = relay_failure(server, cause);
+                self.fault(server, "relay", message);
+            }
+            GatherEvent::RelayRefused { server, peer } => {
+                tracing::info!(%server, %peer, "the relay does not lead to this address");
+            }
+            GatherEvent::Complete => {
+                for server in std::mem::take(&mut self.silent) {
+                    if self.answering.insert(server) {
+                        let message = format!("{server} did not say where it sees us");
+                        self.fault(server, "reflector", message);
+                    }
+                }
+                self.event(ConnectivityEvent::Gathered);
+            }
+            GatherEvent::Candidate(_) | GatherEvent::Gone(_) => {}
+        }
+    }
+
+    fn handle_check_event(&mut self, event: CheckEvent) {
+        let event = match event {
+            CheckEvent::PathFound { path, checks } => ConnectivityEvent::PathFound { path, checks },
+            CheckEvent::PathChanged { from, to, cause } => {
+                ConnectivityEvent::PathMoved { from, to, cause }
+            }
+            CheckEvent::PathLost { path } => ConnectivityEvent::PathLost { path },
+            CheckEvent::PathRestored { path } => ConnectivityEvent::PathRestored { path },
+            CheckEvent::Failed { counters } => ConnectivityEvent::NoPath {
+                heard: counters.answered > 0,
+            },
+            CheckEvent::PeerReflexive { local, remote, id } => {
+                tracing::debug!(%local, %remote, %id, "the peer checks from an address that it did not list");
+                return;
+            }
+        };
+        self.event(event);
+    }
+
+    fn transmit(&mut self, transmit: Transmit) {
+        let Transmit {
+            local,
+            remote,
+            octets,
+        } = transmit;
+        let route = Route { local, remote };
+        self.outputs
+            .push_back(ConnectivityOutput::Transmit { route, octets });
+    }
+
+    fn fault(&mut self, server: SocketAddr, code: &'static str, message: String) {
+        self.event(ConnectivityEvent::Fault {
+            server,
+            code,
+            message,
+        });
+    }
+
+    fn event(&mut self, event: ConnectivityEvent) {
+        self.outputs.push_back(ConnectivityOutput::Event(event));
+    }
+}
+
+/// The two ends of a path.
+#[must_use]
+pub fn route_of(path: &Path) -> Route {
+    Route {
+        local: path.local,
+        remote: path.remote,
+    }
+}
+
+/// The word for a path's kind in events.
+#[must_use]
+pub fn path_word(path: &Path) -> &'static str {
+    use ichat_ice::PathKind;
+    match path.kind {
+        PathKind::Host => "host",
+        PathKind::ServerReflexive => "srflx",
+        PathKind::PeerReflexive => "prflx",
+        PathKind::Relay => "relay",
+    }
+}
+
+fn relay_failure(server: SocketAddr, cause: RelayFailure) -> String {
+    match cause {
+        RelayFailure::NoAnswer => format!("the relay {server} does not answer"),
+        RelayFailure::Unauthorized => {
+            format!("the relay {server} does not take our user name and password")
+        }
+        RelayFailure::Refused(code) => {
+            format!("the relay {server} lends no address (code {code})")
+        }
+        RelayFailure::Expired => format!("the relay {server} has taken its address back"),
+    }
+}

@@ -1,0 +1,418 @@
+//! The ways to the peer of the call at hand: when they are looked for, and what becomes of them.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use ichat_ice::{GatherConfig, Interface, Path, RelayListing};
+use ichat_invitation::{Invitation, Party, encode_hex};
+use ichat_sip::Route;
+use ichat_xmpp::{CAPS_VERSION, Jid};
+
+use super::links::LinkId;
+use super::{Driver, Stage};
+use crate::addresses::usable_addresses;
+use crate::connectivity::{
+    Connectivity, ConnectivityEvent, ConnectivityOutput, path_word, route_of,
+};
+use crate::event::{CallNumber, Event};
+use crate::introductions::{self, Parties};
+use crate::seed::Seed;
+
+/// How long servers that know addresses of ours may keep a call waiting \[I\].
+const GATHER_PATIENCE: Duration = Duration::from_millis(1500);
+
+/// How often the addresses of this machine are looked at while a call has checks: far less than
+/// half a second, in which the peer would notice. It takes some ten microseconds.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+
+/// The ways to the peer of the call at hand.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) ways: Connectivity,
+    /// Until when servers are waited for.
+    pub(super) gathered_by: Instant,
+    /// Our invitation, once there is one.
+    ours: Option<Invitation>,
+    /// What the first path's checks took.
+    checks: Duration,
+    /// The path that the program knows of.
+    told: Option<Route>,
+    /// When to look at our addresses.
+    next_look: Instant,
+    /// Our addresses have changed since the peer was told.
+    news: bool,
+}
+
+/// Which side we are of an invitation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Caller,
+    Callee,
+}
+
+impl Driver {
+    /// Begins to look for the ways of a call, unless that has begun; `relays`: also those that a
+    /// relay lends, which the legacy dialect has no use for.
+    pub(super) fn connect(&mut self, now: Instant, relays: bool) {
+        if self.connection.is_some() {
+            return;
+        }
+        let servers = self.servers.clone();
+        let config = GatherConfig {
+            interfaces: self.interfaces(),
+            snatmap: servers.snatmap,
+            stun: servers.stun,
+            turn: if relays { servers.turn } else { Vec::new() },
+            ..GatherConfig::default()
+        };
+        // Fresh for each call: ids that one peer saw tell the next nothing.
+        let seed = Seed::from_system().next_u64();
+        self.connection = Some(Connection {
+            ways: Connectivity::new(now, seed, config),
+            gathered_by: now + GATHER_PATIENCE,
+            ours: None,
+            checks: Duration::ZERO,
+            told: None,
+            next_look: now + LOOK_INTERVAL,
+            news: false,
+        });
+    }
+
+    /// The call is over: what servers lend is given back.
+    pub(super) fn disconnect(&mut self, now: Instant) {
+        let Some(mut connection) = self.connection.take() else {
+            return;
+        };
+        connection.ways.close(now);
+        while let Some(output) = connection.ways.poll_output() {
+            if let ConnectivityOutput::Transmit { route, octets } = output {
+                self.transmit(now, route, &octets);
+            }
+        }
+    }
+
+    /// Whether no server is waited for any more.
+    pub(super) fn is_gathered(&self, now: Instant) -> bool {
+        self.connection.as_ref().is_none_or(|connection| {
+            connection.ways.is_gathered() || now >= connection.gathered_by
+        })
+    }
+
+    /// Whether the call at hand has checks.
+    pub(super) fn is_checked(&self) -> bool {
+        let connection = self.connection.as_ref();
+        connection.is_some_and(|connection| connection.ways.is_checking())
+    }
+
+    fn interfaces(&self) -> Vec<Interface> {
+        let port = self.sockets.port();
+        let locals = self.locals.iter();
+        locals
+            .map(|local| Interface {
+                name: local.interface.clone(),
+                socket: SocketAddr::new(local.address, port),
+                point_to_point: local.point_to_point,
+            })
+            .collect()
+    }
+
+    /// The list of our addresses for the legacy dialect.
+    pub(super) fn address_list(&mut self) -> String {
+        let connection = self.connection.as_mut();
+        let records = connection.map(|connection| connection.ways.legacy_list());
+        encode_hex(&records.unwrap_or_default())
+    }
+
+    /// Our invitation to `peer`, or our answer to `theirs`; from now on checks are answered.
+    pub(super) fn invitation(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        peer: &Jid,
+        role: Role,
+        theirs: Option<&Invitation>,
+    ) -> Option<String> {
+        let listing = self.relay_listing(link, peer);
+        let us = self.links.jid(link)?.to_string();
+        let them = theirs
+            .and_then(|theirs| inviter(theirs, peer))
+            .unwrap_or_else(|| peer.to_string());
+        let name = self.name_of(link, peer).unwrap_or_default();
+        let random = self.seed.next_u32();
+        let connection = self.connection.as_mut()?;
+        connection.ways.list_relays_as(listing);
+        connection.ways.open(now);
+        let (us, them) = (
+            Party { jid: &us, name: "" },
+            Party {
+                jid: &them,
+                name: &name,
+            },
+        );
+        let parties = match role {
+            Role::Caller => Parties {
+                caller: us,
+                callee: them,
+            },
+            Role::Callee => Parties {
+                caller: them,
+                callee: us,
+            },
+        };
+        let candidates = connection.ways.candidates();
+        let invitation = introductions::invite(parties, theirs, random, candidates)?;
+        let text = introductions::text(&invitation)?;
+        connection.ours = Some(invitation);
+        Some(text)
+    }
+
+    /// The name under which our contact list has somebody.
+    fn name_of(&mut self, link: LinkId, peer: &Jid) -> Option<String> {
+        let bare = peer.to_bare();
+        self.links.session(link)?.contact(&bare)?.name
+    }
+
+    /// A real iChat has no relay, and would never check an address that says it is one; ours does
+    /// (docs/protocol/connectivity.md, pairs [D, P]). Whoever gives a version of its capabilities
+    /// that no iChat had is none.
+    fn relay_listing(&mut self, link: LinkId, peer: &Jid) -> RelayListing {
+        let bare = peer.to_bare();
+        let contact = self
+            .links
+            .session(link)
+            .and_then(|session| session.contact(&bare));
+        let devices = contact.map(|contact| contact.resources).unwrap_or_default();
+        let is_meant = |jid: &Jid| peer.is_bare() || jid == peer;
+        let mut versions = devices
+            .iter()
+            .filter(|device| device.is_ichat && is_meant(&device.jid))
+            .filter_map(|device| device.caps.as_ref())
+            .map(|caps| caps.version.as_str());
+        if versions.any(|version| version != CAPS_VERSION) {
+            RelayListing::ServerReflexive
+        } else {
+            RelayListing::Relay
+        }
+    }
+
+    /// Follows the addresses of this machine during a call: a laptop may change its network. Only
+    /// checks can make use of that.
+    pub(super) fn follow_addresses(&mut self, now: Instant) {
+        if let Some(connection) = &mut self.connection {
+            connection.next_look = now + LOOK_INTERVAL;
+        }
+        if !self.config.bind.is_empty() || !self.is_checked() {
+            return;
+        }
+        let Ok(found) = usable_addresses(&[]) else {
+            return;
+        };
+        if found.is_empty() || found == self.locals {
+            return;
+        }
+        tracing::info!("the addresses of this machine have changed during a call");
+        self.locals = self.sockets.follow(found);
+        let interfaces = self.interfaces();
+        if let Some(connection) = &mut self.connection {
+            connection.ways.set_interfaces(now, interfaces);
+        }
+    }
+
+    /// When the addresses of this machine are to be looked at.
+    pub(super) fn next_look(&self) -> Option<Instant> {
+        let follows = self.config.bind.is_empty() && self.is_checked();
+        let connection = self.connection.as_ref().filter(|_| follows);
+        connection.map(|connection| connection.next_look)
+    }
+
+    /// A datagram could not leave: its address may be gone.
+    pub(super) fn look_at_once(&mut self, now: Instant) {
+        if let Some(connection) = &mut self.connection {
+            connection.next_look = now;
+        }
+    }
+
+    pub(super) fn handle_connectivity_event(&mut self, now: Instant, event: ConnectivityEvent) {
+        match event {
+            ConnectivityEvent::Gathered => self.advance(now),
+            ConnectivityEvent::OursChanged => {
+                if let Some(connection) = &mut self.connection {
+                    connection.news = true;
+                }
+                self.tell_news(now);
+            }
+            ConnectivityEvent::PathFound { path, checks } => {
+                tracing::info!(kind = path_word(&path), "a path to the peer");
+                if let Some(connection) = &mut self.connection {
+                    connection.checks = checks;
+                }
+                self.handle_path_found(now, &path);
+            }
+            ConnectivityEvent::PathMoved { from, to, cause } => {
+                tracing::info!(?cause, kind = path_word(&to), "another path to the peer");
+                self.handle_path_moved(now, &from, &to);
+            }
+            ConnectivityEvent::PathLost { .. } => {
+                let message = "the path to the peer is lost; another is looked for".into();
+                self.warn(self.stage.number(), "path-lost", message);
+            }
+            ConnectivityEvent::PathRestored { .. } => tracing::info!("the path works again"),
+            ConnectivityEvent::NoPath { heard } => self.handle_no_path(now, heard),
+            ConnectivityEvent::Hint(route) => {
+                if let Some(call) = self.stage.call_mut() {
+                    call.hint(now, route);
+                }
+            }
+            ConnectivityEvent::Fault { code, message, .. } => {
+                self.warn(self.stage.number(), code, message);
+            }
+        }
+    }
+
+    /// Tells a peer that has accepted, or was accepted, addresses that came since.
+    pub(super) fn tell_news(&mut self, now: Instant) {
+        let Some(leg) = self.stage.accepted_leg() else {
+            return;
+        };
+        let has_media = self.stage.call().is_some_and(|call| call.has_media());
+        let checked = self.is_checked();
+        let Some(connection) = self.connection.as_mut().filter(|connection| connection.news)
+        else {
+            return;
+        };
+        connection.news = false;
+        let text = if checked {
+            let candidates = connection.ways.candidates();
+            let changed = connection
+                .ours
+                .as_ref()
+                .and_then(|ours| introductions::with_candidates(ours, candidates));
+            let text = changed.as_ref().and_then(introductions::text);
+            connection.ours = changed.or(connection.ours.take());
+            text
+        } else if has_media {
+            // The legacy dialect cannot move a call.
+            None
+        } else {
+            Some(encode_hex(&connection.ways.legacy_list()))
+        };
+        if let Some(text) = text
+            && let Some(session) = self.links.session(leg.link)
+            && let Err(error) = session.counter_proposal(now, leg.id, text)
+        {
+            tracing::debug!(%error, "addresses that cannot be told");
+        }
+    }
+
+    fn handle_path_found(&mut self, now: Instant, path: &Path) {
+        let route = route_of(path);
+        if let Stage::Checking(_) = self.stage {
+            self.tell_path(route);
+            self.dial_checked(now, route);
+            return;
+        }
+        let Some(call) = self.stage.call_mut() else {
+            return;
+        };
+        // The path that the INVITE takes wins: what has an answer elsewhere stays there.
+        let elsewhere = call.route().is_some_and(|taken| taken != route);
+        if !elsewhere {
+            call.move_to(now, route);
+            self.tell_path(route);
+        }
+    }
+
+    fn handle_path_moved(&mut self, now: Instant, from: &Path, to: &Path) {
+        let (from, to) = (route_of(from), route_of(to));
+        let taken = self.stage.call().and_then(|call| call.route());
+        let follows = taken.is_none_or(|taken| {
+            taken == from || taken == to || !self.has_local(taken.local)
+        });
+        if !follows {
+            return;
+        }
+        if let Some(call) = self.stage.call_mut() {
+            call.move_to(now, to);
+            self.tell_path(to);
+        }
+    }
+
+    fn has_local(&self, local: SocketAddr) -> bool {
+        let relayed = self
+            .connection
+            .as_ref()
+            .is_some_and(|connection| connection.ways.is_relayed(local));
+        relayed || self.sockets.addresses().any(|own| own == local)
+    }
+
+    /// The call's INVITE is answered, by this way. True when its path is told here: one that has
+    /// been checked now, any other when the call is connected.
+    pub(super) fn settle_path(&mut self, now: Instant, route: Route) -> bool {
+        if !self.is_checked() {
+            return false;
+        }
+        let connection = self.connection.as_mut();
+        if connection.is_some_and(|connection| connection.ways.pin(now, route)) {
+            self.tell_path(route);
+        }
+        true
+    }
+
+    /// The call is connected: its path is told, if it was not, and needs no server to be known.
+    pub(super) fn settle_connection(&mut self) {
+        let checked = self.is_checked();
+        let route = self.stage.call().and_then(|call| call.route());
+        let Some(connection) = &mut self.connection else {
+            return;
+        };
+        connection.ways.connected();
+        if let (true, None, Some(route)) = (checked, connection.told, route) {
+            self.tell_path(route);
+        }
+    }
+
+    /// Tells a path that the program does not know of.
+    fn tell_path(&mut self, route: Route) {
+        let Some(number) = self.stage.number() else {
+            return;
+        };
+        let Some(connection) = &mut self.connection else {
+            return;
+        };
+        if connection.told == Some(route) {
+            return;
+        }
+        let first = connection.told.is_none();
+        connection.told = Some(route);
+        let path = connection
+            .ways
+            .path()
+            .filter(|path| route_of(path) == route);
+        let checks = match path {
+            Some(_) if first => connection.checks,
+            Some(_) | None => Duration::ZERO,
+        };
+        let kind = path.as_ref().map_or("direct", path_word);
+        self.tell(path_event(number, route, kind, checks));
+    }
+}
+
+/// The caller's full JID as its own invitation has it: its stanzas may come from a bare one.
+fn inviter(invitation: &Invitation, from: &Jid) -> Option<String> {
+    let named = invitation
+        .invitees
+        .iter()
+        .find_map(|invitee| invitee.invited_by.as_ref())?;
+    let jid = Jid::new(named).ok()?;
+    (jid.to_bare() == from.to_bare()).then(|| jid.to_string())
+}
+
+fn path_event(call: CallNumber, route: Route, kind: &'static str, checks: Duration) -> Event {
+    Event::Path {
+        call,
+        local: route.local,
+        remote: route.remote,
+        kind,
+        checks,
+    }
+}

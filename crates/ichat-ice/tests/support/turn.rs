@@ -1,0 +1,110 @@
+//! A TURN server that is not ours, in virtual time.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use turn_client_proto::stun::Instant as TurnInstant;
+use turn_client_proto::stun::types::TransportType;
+use turn_server_proto::api::{
+    DelayedMessageOrChannelSend, Transmit, TurnServerApi, TurnServerPollRet,
+};
+use turn_server_proto::server::TurnServer;
+
+/// From, to, octets.
+pub type Datagram = (SocketAddr, SocketAddr, Vec<u8>);
+
+pub struct TurnBox {
+    server: TurnServer,
+    started: Instant,
+    address: SocketAddr,
+    next_port: u16,
+    pub relayed: Vec<SocketAddr>,
+}
+
+impl TurnBox {
+    /// At `address`, for the user `mac` with the password `secret`.
+    pub fn new(started: Instant, address: SocketAddr) -> Self {
+        let mut server = TurnServer::new(TransportType::Udp, address, "example.org".to_owned());
+        server.add_user("mac".to_owned(), "secret".to_owned());
+        Self {
+            server,
+            started,
+            address,
+            next_port: 50_000,
+            relayed: Vec::new(),
+        }
+    }
+
+    pub fn expire_nonces_after(&mut self, duration: Duration) {
+        self.server.set_nonce_expiry_duration(duration);
+    }
+
+    /// Whether datagrams to that address are the server's.
+    pub fn owns(&self, address: SocketAddr) -> bool {
+        address == self.address || self.relayed.contains(&address)
+    }
+
+    /// Takes a datagram; what the server sends because of it.
+    pub fn handle(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        to: SocketAddr,
+        octets: &[u8],
+    ) -> Vec<Datagram> {
+        let at = self.time(now);
+        let transmit = Transmit::new(octets.to_vec(), TransportType::Udp, from, to);
+        let mut out = Vec::new();
+        if let Some(build) = self.server.recv(transmit, at) {
+            let built = build.build();
+            out.push((built.from, built.to, built.data));
+        }
+        self.poll(now, &mut out);
+        out
+    }
+
+    fn poll(&mut self, now: Instant, out: &mut Vec<Datagram>) {
+        let at = self.time(now);
+        for _ in 0..16 {
+            match self.server.poll(at) {
+                TurnServerPollRet::AllocateSocket {
+                    transport,
+                    listen_addr,
+                    client_addr,
+                    allocation_transport,
+                    family,
+                } => {
+                    let relayed = SocketAddr::new(self.address.ip(), self.next_port);
+                    self.next_port += 1;
+                    self.relayed.push(relayed);
+                    self.server.allocated_socket(
+                        transport,
+                        listen_addr,
+                        client_addr,
+                        allocation_transport,
+                        family,
+                        Ok(relayed),
+                        at,
+                    );
+                }
+                TurnServerPollRet::SocketClose { listen_addr, .. } => {
+                    self.relayed.retain(|relayed| *relayed != listen_addr);
+                }
+                TurnServerPollRet::WaitUntil(_)
+                | TurnServerPollRet::TcpConnect { .. }
+                | TurnServerPollRet::TcpClose { .. } => break,
+            }
+        }
+        while let Some(transmit) = self.server.poll_transmit(at) {
+            out.push((transmit.from, transmit.to, transmit.data));
+        }
+    }
+
+    fn time(&self, now: Instant) -> TurnInstant {
+        let elapsed = (now - self.started).as_nanos();
+        TurnInstant::from_nanos(i64::try_from(elapsed).unwrap())
+    }
+}
+
+// Named in the signature of what `recv` returns.
+const _: Option<DelayedMessageOrChannelSend<Vec<u8>>> = None;

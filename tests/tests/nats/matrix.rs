@@ -1,0 +1,204 @@
+//! Every kind of NAT against every other, in both dialects, whoever calls: the table of
+//! `scripts/nat-matrix`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use scenarios::internet::Internet;
+use scenarios::nat::Nat;
+use scenarios::{requires, requires_internet};
+
+use super::calls::{Between, Call, Dialect, Scene};
+
+/// One call of the matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Case {
+    dialect: Dialect,
+    between: Between,
+    relay: bool,
+    caller: Nat,
+    callee: Nat,
+}
+
+impl Case {
+    fn all() -> Vec<Self> {
+        let mut cases = Vec::new();
+        for dialect in [Dialect::Conference, Dialect::Legacy] {
+            for (between, relay) in [
+                (Between::Ours, false),
+                (Between::Ours, true),
+                (Between::OursAndMac, false),
+                (Between::OursAndMac, true),
+                (Between::MacAndOurs, false),
+                (Between::MacAndOurs, true),
+            ] {
+                for caller in Nat::ALL {
+                    cases.extend(Nat::ALL.map(|callee| Self {
+                        dialect,
+                        between,
+                        relay,
+                        caller,
+                        callee,
+                    }));
+                }
+            }
+        }
+        cases
+    }
+
+    fn group(&self) -> String {
+        let relay = if self.relay { ", with a relay" } else { "" };
+        format!("{}: {}{relay}", self.dialect, self.between)
+    }
+
+    /// Whether they reach each other without a relay, and why not.
+    fn is_direct(&self) -> bool {
+        let Self { caller, callee, .. } = self;
+        match self.dialect {
+            Dialect::Conference => caller.reaches(*callee),
+            // The INVITE goes to the address that the reflector saw of the callee, from which a
+            // pinhole went to the one that it saw of the caller; or, if that is one of ours, to
+            // where the pinhole came from.
+            Dialect::Legacy => {
+                let independent =
+                    caller.is_endpoint_independent() && callee.is_endpoint_independent();
+                let followed = self.between != Between::MacAndOurs && caller.lets_strangers_in();
+                callee.lets_strangers_in() || independent || followed
+            }
+        }
+    }
+
+    fn run(&self, internet: &Internet) -> Call {
+        let homes = [self.caller, self.callee].map(|nat| internet.home(nat));
+        let hosts = [homes[0].host(), homes[1].host()];
+        let mut scene = Scene::new(internet, self.dialect, hosts);
+        if self.relay {
+            scene = scene.relayed_by(internet.relay_with_users());
+        }
+        scene.call(self.between)
+    }
+}
+
+/// What a call came to.
+#[derive(Clone, Debug)]
+struct Cell {
+    text: String,
+    /// What it was not to come to.
+    complaint: Option<String>,
+    transcript: String,
+}
+
+impl Cell {
+    fn of(case: &Case, call: &Call) -> Self {
+        let complaint = call.complaint();
+        let kinds: Vec<&str> = call.ends.iter().filter_map(|end| end.kind()).collect();
+        let is_relayed = kinds.contains(&"relay");
+        let (text, complaint) = match complaint {
+            None => {
+                let mut kinds = kinds;
+                kinds.dedup();
+                let wrong = match (is_relayed, case.is_direct()) {
+                    (true, true) => Some("relayed, though they reach each other".to_owned()),
+                    (false, false) => Some("direct, though it seemed impossible".to_owned()),
+                    (true, false) | (false, true) => None,
+                };
+                (kinds.join("/"), wrong)
+            }
+            // With a relay, all get through.
+            Some(_) if call.is_silent() && !case.is_direct() && !case.relay => {
+                ("–".to_owned(), None)
+            }
+            Some(why) => ("**fails**".to_owned(), Some(why)),
+        };
+        Self {
+            text,
+            complaint,
+            transcript: call.transcript(),
+        }
+    }
+}
+
+#[test]
+#[ignore = "hundreds of calls, some minutes: scripts/nat-matrix"]
+fn every_nat_against_every_other() {
+    requires_internet!();
+    requires!("turnserver");
+    let internet = Internet::shared();
+    internet.relay_with_users();
+    let variable = |name: &str| std::env::var(name).unwrap_or_default();
+    let jobs = variable("NAT_MATRIX_JOBS").parse().unwrap_or(6);
+    let only = variable("NAT_MATRIX_ONLY");
+    let mut cases = Case::all();
+    cases.retain(|case| case.group().contains(&only));
+    let (next, started) = (AtomicUsize::new(0), Instant::now());
+    let cells: Mutex<BTreeMap<Case, Cell>> = Mutex::default();
+    std::thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| {
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let cell = Cell::of(case, &case.run(internet));
+                    cells.lock().unwrap().insert(*case, cell);
+                }
+            });
+        }
+    });
+    let cells = cells.into_inner().unwrap();
+    let report = report(&cells);
+    match std::env::var_os("NAT_MATRIX_FILE") {
+        Some(path) => std::fs::write(path, report).expect("the report can be written"),
+        None => eprintln!("{report}"),
+    }
+    let wrong: Vec<_> = cells
+        .iter()
+        .filter(|(_, cell)| cell.complaint.is_some())
+        .collect();
+    for (case, cell) in &wrong {
+        let why = cell.complaint.as_deref().unwrap_or_default();
+        eprintln!(
+            "=== {}: {} to {}: {why}\n{}",
+            case.group(),
+            case.caller,
+            case.callee,
+            cell.transcript
+        );
+    }
+    let took = started.elapsed().as_secs();
+    assert!(
+        wrong.is_empty(),
+        "{} of {} calls are not as they should be ({took} s)",
+        wrong.len(),
+        cells.len()
+    );
+}
+
+/// The tables, one for each group, the caller's NAT on the left.
+fn report(cells: &BTreeMap<Case, Cell>) -> String {
+    let mut groups: BTreeMap<String, BTreeMap<(Nat, Nat), &Cell>> = BTreeMap::new();
+    for (case, cell) in cells {
+        let group = groups.entry(case.group()).or_default();
+        group.insert((case.caller, case.callee), cell);
+    }
+    let mut text = String::new();
+    for (name, group) in groups {
+        let _ = writeln!(text, "### {name}\n");
+        let head: Vec<String> = Nat::ALL.iter().map(ToString::to_string).collect();
+        let _ = writeln!(
+            text,
+            "| caller's NAT, callee's NAT | {} |",
+            head.join(" | ")
+        );
+        let _ = writeln!(text, "|---|{}", "---|".repeat(head.len()));
+        for caller in Nat::ALL {
+            let row = Nat::ALL.map(|callee| match group.get(&(caller, callee)) {
+                Some(cell) => cell.text.as_str(),
+                None => "",
+            });
+            let _ = writeln!(text, "| **{caller}** | {} |", row.join(" | "));
+        }
+        text.push('\n');
+    }
+    text
+}

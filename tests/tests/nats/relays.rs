@@ -1,0 +1,41 @@
+//! Ours call ours through a real relay.
+
+use scenarios::internet::Internet;
+use scenarios::nat::Nat;
+use scenarios::{requires, requires_internet};
+
+use super::calls::{Between, Dialect, Scene};
+
+#[test]
+fn two_symmetric_nats_are_overcome_by_the_relay_that_the_server_offers() {
+    requires_internet!();
+    requires!("turnserver");
+    let internet = Internet::shared();
+    let before = internet.relay().allocations();
+    let homes = [0; 2].map(|_| internet.home(Nat::Symmetric));
+    let hosts = [homes[0].host(), homes[1].host()];
+    Scene::new(internet, Dialect::Conference, hosts)
+        .relayed()
+        .call(Between::Ours)
+        .assert_talked()
+        .assert_kind(&["relay"]);
+    assert!(
+        internet.relay().allocations() > before,
+        "{}",
+        internet.relay().log()
+    );
+}
+
+#[test]
+fn a_relay_of_one_side_is_enough() {
+    requires_internet!();
+    requires!("turnserver");
+    let internet = Internet::shared();
+    let homes = [Nat::Symmetric, Nat::PortPreserving].map(|nat| internet.home(nat));
+    let hosts = [homes[0].host(), homes[1].host()];
+    Scene::new(internet, Dialect::Conference, hosts)
+        .relayed_by(internet.relay_with_users())
+        .call(Between::Ours)
+        .assert_talked()
+        .assert_kind(&["relay"]);
+}

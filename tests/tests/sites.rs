@@ -1,0 +1,53 @@
+//! The same scenario at each server: Prosody and ejabberd.
+
+use scenarios::ejabberd::Ejabberd;
+use scenarios::prosody::{Account, Prosody, Security};
+
+/// Which server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Site {
+    Prosody,
+    Ejabberd,
+}
+
+impl Site {
+    /// New accounts on the shared server, which all see each other's presence. Their names begin
+    /// so, and none is signed in.
+    pub(crate) fn friends<const COUNT: usize>(self, names: [&str; COUNT]) -> [Account; COUNT] {
+        match self {
+            Self::Prosody => {
+                let server = Prosody::shared();
+                let accounts = names.map(|name| server.account(name));
+                server.befriend(&accounts.each_ref());
+                accounts
+            }
+            Self::Ejabberd => {
+                let server = Ejabberd::shared();
+                let accounts = names.map(|name| server.account(Security::Plain, name));
+                server.befriend(&accounts.each_ref());
+                accounts
+            }
+        }
+    }
+}
+
+/// Each of these functions as a test at each server.
+macro_rules! at_each_server {
+    ($($name:ident),+ $(,)?) => {
+        mod prosody {
+            $(#[test]
+            fn $name() {
+                scenarios::requires!("prosody", "script");
+                super::$name($crate::sites::Site::Prosody);
+            })+
+        }
+        mod ejabberd {
+            $(#[test]
+            fn $name() {
+                scenarios::requires!("ejabberdctl", "openssl", "script");
+                super::$name($crate::sites::Site::Ejabberd);
+            })+
+        }
+    };
+}
+pub(crate) use at_each_server;
