@@ -19,6 +19,7 @@ mod regressions;
 mod sign_in;
 mod signals;
 mod sip_peers;
+mod snatmap;
 mod support;
 mod two_of_ours;
 mod usage;

@@ -12,7 +12,9 @@ mod keys;
 mod output;
 mod session;
 mod settings;
+mod snatmap;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -74,7 +76,7 @@ async fn dispatch(cli: Cli, printer: &mut Printer) -> Result<u8, Failure> {
         Command::Inspect(args) => inspect::inspect(&args, printer),
         Command::Contacts(args) => contacts::contacts(args, printer).await,
         Command::Compose(args) => compose::compose(&args, printer),
-        Command::Snatmap(_) => Err(Failure::not_yet("snatmap")),
+        Command::Snatmap(command) => snatmap::snatmap(command, printer).await,
         Command::Doctor(_) => Err(Failure::not_yet("doctor")),
     }
 }
@@ -91,6 +93,7 @@ fn log(verbose: u8) {
     let names = [
         "ichat_call",
         "ichat_endpoint",
+        "ichat_ice",
         "ichat_xmpp",
         "ichat_sip",
         "ichat_rtp",
@@ -104,6 +107,8 @@ fn log(verbose: u8) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // Colours are for terminals: a service manager keeps what it is given.
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     if subscriber.try_init().is_err() {
         eprintln!("ichat-call: the log could not be started");

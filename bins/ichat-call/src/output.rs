@@ -8,11 +8,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use ichat_endpoint::Event;
+use serde_json::{Map, Value};
 
 use crate::failure::Failure;
 
 pub(crate) use human::{safe, seconds};
-pub(crate) use json::object as json_object;
+pub(crate) use json::{milliseconds as json_milliseconds, object as json_object};
 
 /// How events are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,6 +113,12 @@ impl Printer {
         } else {
             self.line(&text);
         }
+    }
+
+    /// Prints an event that is no call's, for scripts.
+    pub(crate) fn event(&mut self, name: &str, fields: Map<String, Value>) {
+        let event = json::named(name, None, fields, self.started.elapsed());
+        self.line(&event.to_string());
     }
 
     /// Prints a failure: an `error` object for scripts, and a line on standard error for people.

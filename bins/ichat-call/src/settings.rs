@@ -328,7 +328,7 @@ fn password_from(path: &Path) -> Result<SecretString, Failure> {
 }
 
 /// `host`, `host:port`, `[v6]:port` or a bare IPv6 address.
-fn host_and_port(text: &str) -> Result<(String, Option<u16>), Failure> {
+pub(crate) fn host_and_port(text: &str) -> Result<(String, Option<u16>), Failure> {
     let bad = || Failure::usage(format!("{text}: expected HOST or HOST:PORT"));
     if text.parse::<std::net::Ipv6Addr>().is_ok() {
         return Ok((text.to_owned(), None));
