@@ -28,6 +28,7 @@ mod sign_in;
 mod signals;
 mod sip_peers;
 mod sites;
+mod snatmap;
 mod stanzas;
 mod support;
 mod two_of_ours;

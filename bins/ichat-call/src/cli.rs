@@ -9,6 +9,8 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use ichat_audio::{SinkSpec, SourceSpec};
 use ichat_xmpp::CallDialect;
 
+use crate::snatmap::{QueryArgs, ServeArgs};
+
 /// Audio calls between Apple's iChat and today's machines.
 ///
 /// Calls with a Mac are not encrypted: whoever sits on the way can listen.
@@ -43,7 +45,7 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// The reverse of `inspect --json`: hex, or octets with --raw
     Compose(ComposeArgs),
-    /// A SNATMAP server, or a question to one (not built yet)
+    /// A SNATMAP server, or a question to one: where a NAT lets us be seen
     #[command(subcommand)]
     Snatmap(SnatmapCommand),
     /// Audio devices, their rates, the default ones
@@ -65,7 +67,9 @@ impl Command {
             Self::Devices(args) => args.json,
             Self::Demo(args) => args.json,
             Self::Doctor(args) => args.json,
-            Self::Compose(_) | Self::Snatmap(_) => false,
+            Self::Snatmap(SnatmapCommand::Serve(args)) => args.json,
+            Self::Snatmap(SnatmapCommand::Query(args)) => args.json,
+            Self::Compose(_) => false,
         }
     }
 }
@@ -160,25 +164,9 @@ pub(crate) struct ComposeArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum SnatmapCommand {
     /// Serve SNATMAP to old Macs
-    Serve {
-        /// Where to answer
-        #[arg(long, default_value = "0.0.0.0:5678")]
-        listen: String,
-        /// Where to serve the page that sends old Macs here (they need port 80)
-        #[arg(long)]
-        http: Option<String>,
-        /// The name that the page gives
-        #[arg(long)]
-        advertise: Option<String>,
-        /// Requests per second and source, 0 = no limit
-        #[arg(long)]
-        rate: Option<u32>,
-    },
+    Serve(ServeArgs),
     /// Ask a server for our mapped address
-    Query {
-        /// HOST or HOST:PORT
-        host: String,
-    },
+    Query(QueryArgs),
 }
 
 #[derive(Debug, Args)]

@@ -29,6 +29,11 @@ impl Failure {
         }
     }
 
+    /// The system refused what should always be possible: status 1.
+    pub(crate) fn system(error: std::io::Error) -> Self {
+        Self::new("system", format!("the system refused: {error}"))
+    }
+
     /// The world did not play along: status 1.
     pub(crate) fn new(code: &'static str, message: impl fmt::Display) -> Self {
         Self {

@@ -15,7 +15,9 @@ mod reflectors;
 mod servers;
 mod session;
 mod settings;
+mod snatmap;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -77,7 +79,7 @@ async fn dispatch(cli: Cli, printer: &mut Printer) -> Result<u8, Failure> {
         Command::Inspect(args) => inspect::inspect(&args, printer),
         Command::Contacts(args) => contacts::contacts(args, printer).await,
         Command::Compose(args) => compose::compose(&args, printer),
-        Command::Snatmap(_) => Err(Failure::not_yet("snatmap")),
+        Command::Snatmap(command) => snatmap::snatmap(command, printer).await,
         Command::Doctor(args) => doctor::doctor(args, cli.config.as_deref(), printer).await,
     }
 }
@@ -108,6 +110,8 @@ fn log(verbose: u8) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // Colours are for terminals: a service manager keeps what it is given.
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     if subscriber.try_init().is_err() {
         eprintln!("ichat-call: the log could not be started");

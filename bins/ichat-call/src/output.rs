@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use crate::failure::Failure;
 
 pub(crate) use human::{safe, seconds};
-pub(crate) use json::object as json_object;
+pub(crate) use json::{milliseconds as json_milliseconds, object as json_object};
 
 /// How events are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,10 +115,10 @@ impl Printer {
         }
     }
 
-    /// Prints an event that is not an endpoint's, for scripts.
+    /// Prints an event that is no call's, for scripts.
     pub(crate) fn event(&mut self, name: &str, fields: Map<String, Value>) {
-        let text = json::named(name, fields, self.started.elapsed()).to_string();
-        self.line(&text);
+        let event = json::named(name, None, fields, self.started.elapsed());
+        self.line(&event.to_string());
     }
 
     /// Prints a failure: an `error` object for scripts, and a line on standard error for people.

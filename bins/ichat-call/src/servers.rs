@@ -74,7 +74,8 @@ impl TurnUri {
             None => (None, rest),
         };
         let server = HostPort::parse("--turn", place, STUN_PORT)?;
-        let (username, password) = match user.map(|user| user.split_once(':').unwrap_or((user, ""))) {
+        let (username, password) = match user.map(|user| user.split_once(':').unwrap_or((user, "")))
+        {
             Some(("", _)) => return Err(bad("an empty user name")),
             Some((username, "")) => (Some(username.to_owned()), None),
             Some((username, password)) => {
@@ -131,7 +132,14 @@ mod tests {
             parts("im.example.org"),
             Some(("im.example.org".into(), None))
         );
-        for bad in ["", ":80", "im.example.org:70000", "im.example.org:0", "[::1", "[::1]5"] {
+        for bad in [
+            "",
+            ":80",
+            "im.example.org:70000",
+            "im.example.org:0",
+            "[::1",
+            "[::1]5",
+        ] {
             assert_eq!(parts(bad), None, "{bad}");
         }
     }
@@ -139,9 +147,24 @@ mod tests {
     #[test]
     fn a_relay_is_a_turn_uri_with_its_user() {
         for (uri, place, user, password) in [
-            ("turn:relay.example.org", "relay.example.org:3478", None, None),
-            ("turn:me@192.0.2.1:80?transport=udp", "192.0.2.1:80", Some("me"), None),
-            ("turn:me:a@b@[2001:db8::1]", "[2001:db8::1]:3478", Some("me"), Some("a@b")),
+            (
+                "turn:relay.example.org",
+                "relay.example.org:3478",
+                None,
+                None,
+            ),
+            (
+                "turn:me@192.0.2.1:80?transport=udp",
+                "192.0.2.1:80",
+                Some("me"),
+                None,
+            ),
+            (
+                "turn:me:a@b@[2001:db8::1]",
+                "[2001:db8::1]:3478",
+                Some("me"),
+                Some("a@b"),
+            ),
         ] {
             let relay = TurnUri::parse(uri).unwrap();
             assert_eq!(relay.server.to_string(), place);

@@ -20,10 +20,18 @@ pub(crate) async fn call(args: CallArgs, printer: &mut Printer) -> Result<u8, Fa
     let target = target(&args.peer, args.account.lan)?;
     let config = endpoint_config(&args.talk, args.account.trace.as_deref())?;
     let signalling = match &target {
-        Target::Jid(_) => signalling(&args.account, &args.talk.bind, config.dialect, Account::Needed)?,
-        Target::Neighbour(_) => {
-            signalling(&args.account, &args.talk.bind, config.dialect, Account::Unused)?
-        }
+        Target::Jid(_) => signalling(
+            &args.account,
+            &args.talk.bind,
+            config.dialect,
+            Account::Needed,
+        )?,
+        Target::Neighbour(_) => signalling(
+            &args.account,
+            &args.talk.bind,
+            config.dialect,
+            Account::Unused,
+        )?,
         Target::Sip { .. } => Signalling::default(),
     };
     converse(config, signalling, Task::Call(target), printer).await
@@ -38,7 +46,12 @@ pub(crate) async fn answer(args: AnswerArgs, printer: &mut Printer) -> Result<u8
         ));
     }
     let has_xmpp = args.account.jid.is_some() || args.account.lan;
-    let signalling = signalling(&args.account, &args.talk.bind, config.dialect, Account::IfGiven)?;
+    let signalling = signalling(
+        &args.account,
+        &args.talk.bind,
+        config.dialect,
+        Account::IfGiven,
+    )?;
     let sip = args.sip || !has_xmpp;
     let task = Task::Answer {
         once: args.once,
@@ -243,7 +256,7 @@ impl User {
 }
 
 /// Interrupts from outside: Ctrl-C, and on Unix a request to terminate or a closed terminal.
-struct Signals {
+pub(crate) struct Signals {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -254,7 +267,7 @@ struct Signals {
 
 impl Signals {
     #[cfg(unix)]
-    fn new() -> Result<Self, Failure> {
+    pub(crate) fn new() -> Result<Self, Failure> {
         use tokio::signal::unix::{SignalKind, signal};
         let failed = |error| Failure::new("signal", format!("cannot listen to signals: {error}"));
         Ok(Self {
@@ -265,7 +278,7 @@ impl Signals {
     }
 
     #[cfg(unix)]
-    async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
@@ -274,12 +287,12 @@ impl Signals {
     }
 
     #[cfg(not(unix))]
-    fn new() -> Result<Self, Failure> {
+    pub(crate) fn new() -> Result<Self, Failure> {
         Ok(Self {})
     }
 
     #[cfg(not(unix))]
-    async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }

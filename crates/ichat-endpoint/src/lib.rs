@@ -13,9 +13,9 @@ pub mod sockets;
 pub mod sources;
 
 pub use driver::{
-    Allowed, AnswerMode, Credentials, EndpointConfig, LinkLocal, Outcome, Person, PersonDevice, Reach,
-    Reflectors, RelayServer, RunError, ServerName, Signalling, Tap, Tapped, Target, Task, lan_presence,
-    run, survey,
+    Allowed, AnswerMode, Credentials, EndpointConfig, LinkLocal, Outcome, Person, PersonDevice,
+    Reach, Reflectors, RelayServer, RunError, ServerName, Signalling, Tap, Tapped, Target, Task,
+    lan_presence, run, survey,
 };
 pub use event::{
     Acceptance, CallNumber, CallStatistics, Candidate, Command, Dialect, Direction, Event, Reason,

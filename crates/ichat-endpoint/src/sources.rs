@@ -82,7 +82,11 @@ impl Sources {
     /// When these are different hosts and the described one is private, a NAT is between us, and
     /// any port of the source's address counts.
     pub fn note_translation(&mut self, source: SocketAddr, described: IpAddr) {
-        if !self.checked && source.ip() != described && is_private(described) && !is_private(source.ip()) {
+        if !self.checked
+            && source.ip() != described
+            && is_private(described)
+            && !is_private(source.ip())
+        {
             self.translated = Some(source.ip());
         }
     }

@@ -67,7 +67,10 @@ async fn a_conference_call_checks_connects_and_is_heard_both_ways() {
         assert_eq!(remote, local(other), "each is at the other's end");
         assert_eq!(seen.sound(true), other.sound(false), "every octet arrives");
         assert!(seen.sound(true).len() > 40);
-        assert!(!seen.sent(DatagramKind::Stun).is_empty(), "there were checks");
+        assert!(
+            !seen.sent(DatagramKind::Stun).is_empty(),
+            "there were checks"
+        );
         assert_eq!(summary(&seen.events).lost, 0);
     }
 }
@@ -88,7 +91,11 @@ async fn a_legacy_call_has_no_checks() {
         assert_eq!(seen.paths().len(), 1);
         assert_eq!(seen.paths()[0].0, "direct");
         assert!(seen.sent(DatagramKind::Stun).is_empty());
-        assert!(dialects(&seen.events).iter().all(|it| *it == Dialect::Legacy));
+        assert!(
+            dialects(&seen.events)
+                .iter()
+                .all(|it| *it == Dialect::Legacy)
+        );
     }
     assert_eq!(alice.sound(true), bob.sound(false));
 }
@@ -96,8 +103,16 @@ async fn a_legacy_call_has_no_checks() {
 #[tokio::test]
 async fn whatever_arrives_is_answered_in_kind() {
     for (ours, theirs, spoken) in [
-        (CallDialect::Conference, CallDialect::Legacy, Dialect::Conference),
-        (CallDialect::Legacy, CallDialect::Conference, Dialect::Legacy),
+        (
+            CallDialect::Conference,
+            CallDialect::Legacy,
+            Dialect::Conference,
+        ),
+        (
+            CallDialect::Legacy,
+            CallDialect::Conference,
+            Dialect::Legacy,
+        ),
         (CallDialect::Auto, CallDialect::Conference, Dialect::Legacy),
     ] {
         let [alice, bob] = call(config(ours), config(theirs)).await;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{self, Write};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use crate::endpoint::Endpoint;
@@ -34,6 +35,8 @@ pub struct World<E> {
 struct Party<E> {
     role: Role<E>,
     timer: Option<Instant>,
+    /// The addresses that it was told last.
+    addresses: Vec<IpAddr>,
 }
 
 enum Role<E> {
@@ -193,10 +196,7 @@ impl<E: Endpoint> World<E> {
                     delivery.host
                 }
                 Event::AddressesChanged(host) => {
-                    let addresses = self.network.addresses(host);
-                    if let Some(party) = self.parties.get_mut(&host) {
-                        party.role.as_dyn().handle_addresses(now, &addresses);
-                    }
+                    self.tell_addresses(host);
                     host
                 }
                 Event::ChangeRefused(refusal) => return Err(RunError::Change(refusal)),
@@ -209,6 +209,20 @@ impl<E: Endpoint> World<E> {
             }
         }
         Ok(())
+    }
+
+    /// Tells a party its addresses, unless it knows them.
+    fn tell_addresses(&mut self, host: HostId) {
+        let addresses = self.network.addresses(host);
+        if let Some(party) = self.parties.get_mut(&host)
+            && party.addresses != addresses
+        {
+            party
+                .role
+                .as_dyn()
+                .handle_addresses(self.network.now(), &addresses);
+            party.addresses = addresses;
+        }
     }
 
     fn call_timers(&mut self) -> Result<(), RunError> {
@@ -265,11 +279,15 @@ impl<E: Endpoint> World<E> {
         if let Some(timer) = self.parties.remove(&host).and_then(|party| party.timer) {
             self.timers.remove(&(timer, host));
         }
-        let mut party = Party { role, timer: None };
+        let mut party = Party {
+            role,
+            timer: None,
+            addresses: self.network.addresses(host),
+        };
         party
             .role
             .as_dyn()
-            .handle_addresses(self.network.now(), &self.network.addresses(host));
+            .handle_addresses(self.network.now(), &party.addresses);
         self.parties.insert(host, party);
         self.touched.insert(host);
     }

@@ -119,6 +119,23 @@ fn overloading_gives_two_hosts_the_same_port_toward_different_destinations_only(
 }
 
 #[test]
+fn on_a_shared_port_a_datagram_belongs_to_the_mapping_made_for_its_source_even_without_a_filter() {
+    let mut bench = Bench::new(Nat {
+        filtering: Dependence::EndpointIndependent,
+        ..Nat::linux()
+    });
+    let (server, other) = (
+        bench.v4(bench.server, PORT),
+        bench.v4(bench.other_server, PORT),
+    );
+    let shared = bench.map(bench.mac, 16402, server);
+    assert_eq!(bench.map(bench.neighbour, 16402, other), shared);
+    let (mac, neighbour) = ((bench.mac, 16402), (bench.neighbour, 16402));
+    assert!(bench.enters(bench.server, PORT, shared, mac));
+    assert!(bench.enters(bench.other_server, PORT, shared, neighbour));
+}
+
+#[test]
 fn shifted_ports_keep_their_distance() {
     let nat = mapping(
         Dependence::EndpointIndependent,
@@ -243,7 +260,7 @@ fn when_all_ports_are_taken_datagrams_are_dropped() {
         ports: PortAssignment::Sequential,
         ..Nat::symmetric()
     });
-    // The NAT has 64512 ports for mappings: 63 destinations of 1024 flows each take all of them.
+    // The NAT has 64512 ports for mappings: 1024 flows to each of 63 destinations take them all.
     let other = bench.v4(bench.other_server, PORT);
     for port in 0..64512_u32 {
         let mut server = bench.v4(bench.server, PORT);

@@ -218,6 +218,21 @@ fn a_home_with_the_prefix_of_the_home_further_out_hides_the_other_host() {
 }
 
 #[test]
+fn an_introduction_is_in_vain_where_a_home_further_in_hides_the_address() {
+    let shared = Nat {
+        hairpinning: Hairpinning::InternalSource,
+        ..Nat::full_cone()
+    };
+    let open = Nat::full_cone();
+    let mut scenario = Scenario::of_chains(7, &[shared], &[open], &[open, open]);
+    let prefix = "192.168.1.0/24".parse().unwrap();
+    scenario.routers[0].prefix = prefix;
+    assert_eq!(check(&scenario), Verdict::Direct(Way::Introduction));
+    scenario.routers[3].prefix = prefix;
+    assert_eq!(check(&scenario), Verdict::Relayed(Obstacle::NoHairpinning));
+}
+
+#[test]
 fn well_known_pairs_come_out_as_the_literature_says() {
     let verdict =
         |caller: Nat, callee: Nat| check(&Scenario::of_chains(6, &[], &[caller], &[callee]));

@@ -143,6 +143,62 @@ fn an_endpoint_that_wants_to_be_called_at_once_for_ever_is_found_out() {
 }
 
 #[test]
+fn an_endpoint_that_sends_without_end_is_found_out() {
+    struct Flood(Transmit);
+    impl Endpoint for Flood {
+        fn handle_datagram(&mut self, _: Instant, _: SocketAddr, _: SocketAddr, _: &[u8]) {}
+        fn handle_timeout(&mut self, _: Instant) {}
+        fn poll_transmit(&mut self) -> Option<Transmit> {
+            Some(self.0.clone())
+        }
+        fn poll_timeout(&self) -> Option<Instant> {
+            None
+        }
+    }
+    let stage = Scenario::new(1).build(Instant::now()).unwrap();
+    let transmit = Transmit {
+        local: stage.caller_endpoints()[0],
+        remote: stage.callee_endpoints()[0],
+        octets: Vec::new(),
+    };
+    let mut world = World::new(stage.network);
+    world.set_endpoint(stage.caller, Flood(transmit));
+    match world.run_for(Duration::from_millis(1)) {
+        Err(RunError::StandsStill { host }) => assert_eq!(host, Some(stage.caller)),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_endpoint_hears_of_its_addresses_once_and_then_of_changes_only() {
+    #[derive(Default)]
+    struct Listener(Vec<Vec<IpAddr>>);
+    impl Endpoint for Listener {
+        fn handle_datagram(&mut self, _: Instant, _: SocketAddr, _: SocketAddr, _: &[u8]) {}
+        fn handle_timeout(&mut self, _: Instant) {}
+        fn poll_transmit(&mut self) -> Option<Transmit> {
+            None
+        }
+        fn poll_timeout(&self) -> Option<Instant> {
+            None
+        }
+        fn handle_addresses(&mut self, _: Instant, addresses: &[IpAddr]) {
+            self.0.push(addresses.to_vec());
+        }
+    }
+    let stage = Scenario::new(1).build(Instant::now()).unwrap();
+    let host = stage.caller;
+    let mut world = World::new(stage.network);
+    world.set_endpoint(host, Listener::default());
+    world.run_for(Duration::from_secs(1)).unwrap();
+    let address = world.network().addresses(host)[0];
+    let change = Change::AddressGone { host, address };
+    world.network_mut().apply(change).unwrap();
+    world.run_for(Duration::from_secs(1)).unwrap();
+    assert_eq!(world.endpoint(host).unwrap().0, [vec![address], vec![]]);
+}
+
+#[test]
 fn a_change_that_is_impossible_ends_the_run() {
     let (mut world, [caller, _]) = beacons(Duration::from_secs(1));
     let address = "192.0.2.99".parse().unwrap();

@@ -97,8 +97,18 @@ impl Answers {
         let [newer, _] = SERVICES_ID;
         let questions = [
             iq("get", ROSTER_ID, None, Some(Element::bare("query", ROSTER))),
-            iq("get", OWN_ID, Some(&self.jid), Some(Element::bare("ping", PING))),
-            iq("get", newer, Some(&self.domain), Some(extdisco::query(Version::Two))),
+            iq(
+                "get",
+                OWN_ID,
+                Some(&self.jid),
+                Some(Element::bare("ping", PING)),
+            ),
+            iq(
+                "get",
+                newer,
+                Some(&self.domain),
+                Some(extdisco::query(Version::Two)),
+            ),
         ];
         let mut to_send: Vec<Element> = questions.into();
         loop {
@@ -168,7 +178,10 @@ impl Answers {
     }
 
     fn credentials_questions(&mut self) -> Vec<Element> {
-        let lacking = self.services.iter().filter(|service| service.lacks_credentials());
+        let lacking = self
+            .services
+            .iter()
+            .filter(|service| service.lacks_credentials());
         let questions: Vec<Element> = lacking
             .take(CREDENTIALS_LIMIT)
             .enumerate()
@@ -238,9 +251,10 @@ impl Answers {
     fn relays(&self, lost: Option<&str>) -> Check {
         let topic = Topic::ServerRelays;
         match &self.listed {
-            Some(Ok(())) if self.services.is_empty() => {
-                Check::ok(topic, "the server knows of no STUN or TURN server (XEP-0215)")
-            }
+            Some(Ok(())) if self.services.is_empty() => Check::ok(
+                topic,
+                "the server knows of no STUN or TURN server (XEP-0215)",
+            ),
             Some(Ok(())) => {
                 let list: Vec<String> = self.services.iter().map(shown).collect();
                 Check::ok(topic, format!("the server tells of {}", list.join(", ")))
@@ -297,7 +311,10 @@ fn condition(stanza: &Element) -> String {
         .into_iter()
         .flat_map(Element::children)
         .find(|child| child.name() != "text");
-    condition.map_or_else(|| "no reason given".to_owned(), |found| found.name().to_owned())
+    condition.map_or_else(
+        || "no reason given".to_owned(),
+        |found| found.name().to_owned(),
+    )
 }
 
 fn iq(kind: &str, id: &str, to: Option<&str>, payload: Option<Element>) -> Element {

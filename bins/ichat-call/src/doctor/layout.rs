@@ -23,11 +23,12 @@ pub(super) fn lines(check: &Check, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mark = check.verdict.name();
     let mut label = check.topic.label();
-    for (index, piece) in wrapped(&safe(&check.message), width).into_iter().enumerate() {
+    for (index, piece) in wrapped(&safe(&check.message), width)
+        .into_iter()
+        .enumerate()
+    {
         let mark = if index == 0 { mark } else { "" };
-        lines.push(format!(
-            "{mark:<MARK_WIDTH$} {label:<LABEL_WIDTH$} {piece}"
-        ));
+        lines.push(format!("{mark:<MARK_WIDTH$} {label:<LABEL_WIDTH$} {piece}"));
         label = "";
     }
     let advice = check.advice.as_deref().map(safe).unwrap_or_default();
@@ -148,7 +149,11 @@ mod tests {
     #[test]
     fn what_is_left_out_for_one_reason_is_told_once() {
         assert_eq!(
-            left_out(&["TLS", "Sign-in", "Contact list"], "without an account", 60),
+            left_out(
+                &["TLS", "Sign-in", "Contact list"],
+                "without an account",
+                60
+            ),
             ["skipped TLS, Sign-in, Contact list: without an account"]
         );
     }
@@ -156,6 +161,10 @@ mod tests {
     #[test]
     fn what_servers_say_cannot_steer_the_terminal() {
         let check = Check::ok(Topic::SignIn, "as \u{1b}[2Jroot");
-        assert!(lines(&check, 80).iter().all(|line| !line.contains('\u{1b}')));
+        assert!(
+            lines(&check, 80)
+                .iter()
+                .all(|line| !line.contains('\u{1b}'))
+        );
     }
 }

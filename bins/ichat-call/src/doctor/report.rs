@@ -93,10 +93,7 @@ impl<'a> Report<'a> {
             let all = all.map(|(name, count)| (name.to_owned(), json!(count)));
             self.printer.event("diagnosis", all.into_iter().collect());
         } else {
-            let (problems, warnings) = (
-                counted(problems, "problem"),
-                counted(warnings, "warning"),
-            );
+            let (problems, warnings) = (counted(problems, "problem"), counted(warnings, "warning"));
             self.print(&[String::new(), format!("In all: {problems}, {warnings}.")]);
         }
         u8::from(problems > 0)

@@ -38,7 +38,10 @@ const REST: [Topic; 6] = [
 ];
 
 /// Looks at the server; returns the services that it tells of.
-pub(super) async fn look(account: Option<Account>, report: &mut Report<'_>) -> Vec<ExternalService> {
+pub(super) async fn look(
+    account: Option<Account>,
+    report: &mut Report<'_>,
+) -> Vec<ExternalService> {
     let Some(account) = account else {
         let topics = WAY.into_iter().chain(REST);
         report.extend(topics.map(|topic| Check::skipped(topic, "without an account")));
@@ -78,7 +81,10 @@ pub(super) async fn look(account: Option<Account>, report: &mut Report<'_>) -> V
         }
     };
     report.extend(old_tls.await.ok());
-    report.add(old_macs::password(trail.mechanisms.as_deref(), trail.wants_tls));
+    report.add(old_macs::password(
+        trail.mechanisms.as_deref(),
+        trail.wants_tls,
+    ));
     services
 }
 
@@ -144,7 +150,10 @@ impl Trail {
 
     /// One check for each part of the way: those behind us, the one that failed, and the rest.
     fn checks(&self, outcome: &Result<Option<Connection>, ConnectError>) -> Vec<Check> {
-        let stuck = outcome.as_ref().err().map(|error| (self.place(error), error));
+        let stuck = outcome
+            .as_ref()
+            .err()
+            .map(|error| (self.place(error), error));
         let mut beyond = false;
         let mut checks = Vec::new();
         for topic in WAY {
@@ -301,9 +310,12 @@ impl Trail {
 
 fn failed(topic: Topic, error: &ConnectError) -> Check {
     let check = Check::failed(topic, &error.to_string()).with("code", error.code());
-    let is_rejected = matches!(error, ConnectError::Rejected { condition, .. } if condition == "not-authorized");
+    let is_rejected =
+        matches!(error, ConnectError::Rejected { condition, .. } if condition == "not-authorized");
     if is_rejected {
-        check.advise("type the password again (--password-file, ICHAT_CALL_PASSWORD), and look at --jid")
+        check.advise(
+            "type the password again (--password-file, ICHAT_CALL_PASSWORD), and look at --jid",
+        )
     } else {
         check
     }

@@ -16,6 +16,16 @@ pub(crate) fn object<const N: usize>(fields: [(&str, Value); N]) -> Map<String, 
 /// One event with the time since the program started.
 pub(crate) fn event(event: &Event, since: Duration) -> Value {
     let (name, call, fields) = parts(event);
+    named(name, call, fields, since)
+}
+
+/// An event of this name.
+pub(super) fn named(
+    name: &str,
+    call: Option<u32>,
+    fields: Map<String, Value>,
+    since: Duration,
+) -> Value {
     let mut all = object([
         ("event", name.into()),
         ("t", rounded(since.as_secs_f64(), 6)),
@@ -23,16 +33,6 @@ pub(crate) fn event(event: &Event, since: Duration) -> Value {
     if let Some(call) = call {
         all.insert("call".into(), call.into());
     }
-    all.extend(fields);
-    Value::Object(all)
-}
-
-/// Another event, with the same beginning.
-pub(super) fn named(name: &str, fields: Map<String, Value>, since: Duration) -> Value {
-    let mut all = object([
-        ("event", name.into()),
-        ("t", rounded(since.as_secs_f64(), 6)),
-    ]);
     all.extend(fields);
     Value::Object(all)
 }

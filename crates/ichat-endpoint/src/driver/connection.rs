@@ -93,9 +93,9 @@ impl Driver {
 
     /// Whether no server is waited for any more.
     pub(super) fn is_gathered(&self, now: Instant) -> bool {
-        self.connection.as_ref().is_none_or(|connection| {
-            connection.ways.is_gathered() || now >= connection.gathered_by
-        })
+        self.connection
+            .as_ref()
+            .is_none_or(|connection| connection.ways.is_gathered() || now >= connection.gathered_by)
     }
 
     /// Whether the call at hand has checks.
@@ -276,7 +276,10 @@ impl Driver {
         };
         let has_media = self.stage.call().is_some_and(|call| call.has_media());
         let checked = self.is_checked();
-        let Some(connection) = self.connection.as_mut().filter(|connection| connection.news)
+        let Some(connection) = self
+            .connection
+            .as_mut()
+            .filter(|connection| connection.news)
         else {
             return;
         };
@@ -325,9 +328,8 @@ impl Driver {
     fn handle_path_moved(&mut self, now: Instant, from: &Path, to: &Path) {
         let (from, to) = (route_of(from), route_of(to));
         let taken = self.stage.call().and_then(|call| call.route());
-        let follows = taken.is_none_or(|taken| {
-            taken == from || taken == to || !self.has_local(taken.local)
-        });
+        let follows =
+            taken.is_none_or(|taken| taken == from || taken == to || !self.has_local(taken.local));
         if !follows {
             return;
         }

@@ -60,7 +60,11 @@ impl Driver {
             return;
         };
         let read = Introduction::read(dialect, text);
-        self.warn_of(number, &read, read.as_ref().is_ok_and(|more| self.is_usable(more)));
+        self.warn_of(
+            number,
+            &read,
+            read.as_ref().is_ok_and(|more| self.is_usable(more)),
+        );
         let Ok(more) = read else {
             return;
         };
@@ -106,7 +110,9 @@ fn extend(known: &mut Introduction, more: Introduction) {
     match (&mut known.conference, more.conference) {
         (Some(known), Some(more)) => {
             let room = MAX_LISTED.saturating_sub(known.candidates.len());
-            known.candidates.extend(more.candidates.into_iter().take(room));
+            known
+                .candidates
+                .extend(more.candidates.into_iter().take(room));
         }
         (None, Some(_)) | (_, None) => {}
     }

@@ -188,14 +188,7 @@ impl Driver {
     }
 
     /// Notes what rings, and begins to look for the ways to the caller.
-    fn ask(
-        &mut self,
-        now: Instant,
-        number: CallNumber,
-        leg: Leg,
-        from: Jid,
-        theirs: Introduction,
-    ) {
+    fn ask(&mut self, now: Instant, number: CallNumber, leg: Leg, from: Jid, theirs: Introduction) {
         self.connect(now, theirs.conference.is_some());
         self.stage = Stage::Asked(Box::new(Asked {
             number,

@@ -38,8 +38,8 @@ use crate::seed::Seed;
 use crate::sockets::Sockets;
 
 use audio::Audio;
-use lan::Neighbours;
 use connection::Connection;
+use lan::Neighbours;
 use links::{LinkId, Links};
 use reflectors::Resolved;
 use stage::Stage;

@@ -147,7 +147,10 @@ impl Driver {
             call: number,
             acceptance: Acceptance::By(by.to_string()),
             dialect: word_of(read.as_ref().map_or(dialect, Introduction::dialect)),
-            candidates: read.as_ref().map(|read| read.listed.clone()).unwrap_or_default(),
+            candidates: read
+                .as_ref()
+                .map(|read| read.listed.clone())
+                .unwrap_or_default(),
         });
         self.warn_of(number, &read, usable);
         let (true, Ok(theirs)) = (usable, read) else {

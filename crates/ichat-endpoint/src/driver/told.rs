@@ -75,7 +75,9 @@ impl Driver {
                     body,
                 });
             }
-            SessionEvent::Warning { code, message } => self.warn(self.stage.number(), code, message),
+            SessionEvent::Warning { code, message } => {
+                self.warn(self.stage.number(), code, message)
+            }
             SessionEvent::Roster | SessionEvent::ContactChanged { .. } => {}
             SessionEvent::Conflict => {
                 let message = "another program took our place on the server (same resource)".into();

@@ -105,10 +105,7 @@ pub(crate) fn config(dialect: CallDialect) -> EndpointConfig {
 /// A peer that is no endpoint: our end of a stream to one.
 pub(crate) async fn streams() -> (Signalling, Signalling) {
     let (caller, callee) = connections().await;
-    (
-        over(caller, ALICE, BOB),
-        over(callee, BOB, ALICE),
-    )
+    (over(caller, ALICE, BOB), over(callee, BOB, ALICE))
 }
 
 /// The two ends of a stream: Alice's, Bob's.
@@ -189,7 +186,10 @@ async fn endpoint(signalling: Signalling, task: Task, mut config: EndpointConfig
 }
 
 /// A whole call of a second.
-pub(crate) async fn call(caller_config: EndpointConfig, callee_config: EndpointConfig) -> [Seen; 2] {
+pub(crate) async fn call(
+    caller_config: EndpointConfig,
+    callee_config: EndpointConfig,
+) -> [Seen; 2] {
     let (alice, bob) = streams().await;
     let caller_config = EndpointConfig {
         duration: Some(Duration::from_secs(1)),

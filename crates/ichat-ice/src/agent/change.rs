@@ -23,7 +23,7 @@ impl Agent {
             has_base(check.key.base) && locals.iter().any(ours)
         });
         self.form_pairs();
-        self.failed = false;
+        self.try_anew(now);
         self.next_start = now;
         self.leave_gone(now);
         self.handle_timeout(now);

@@ -12,6 +12,10 @@ use crate::stun::TransactionId;
 /// Transactions of a pair that are kept: more than a pair has in its 30 s. Only a peer that checks
 /// us many times a second could push older ones out.
 const MAX_TRANSACTIONS: usize = 64;
+/// How often in a row checks of the peer's [hasten](Check::hasten) ours over a pair of the lists.
+/// Where each side's NAT maps by port both hear each other's checks and neither hears a response,
+/// and would hasten the other for ever.
+const MAX_HASTENED: u32 = 4;
 
 /// Which pair it is: ids and addresses both, so that candidates which share one are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,25 +53,51 @@ pub(super) struct Check {
     pub(super) key: CheckKey,
     pub(super) slot: u32,
     pub(super) class: PairClass,
+    /// Whether both lists name its candidates; else only a check of the peer's made it.
+    pub(super) is_listed: bool,
     pub(super) progress: Progress,
+    /// How often it was hastened since the peer last was silent here.
+    hastened: u32,
+    /// When the peer last checked over this pair.
+    peer_checked: Option<Instant>,
     transactions: VecDeque<(TransactionId, Instant)>,
 }
 
 impl Check {
-    pub(super) fn new(key: CheckKey, slot: u32, class: PairClass) -> Self {
+    /// A pair of both lists.
+    pub(super) fn listed(key: CheckKey, slot: u32, class: PairClass) -> Self {
+        Self {
+            is_listed: true,
+            class,
+            ..Self::made_by_peer(key, slot)
+        }
+    }
+
+    /// A pair that a check of the peer's made.
+    pub(super) fn made_by_peer(key: CheckKey, slot: u32) -> Self {
         Self {
             key,
             slot,
-            class,
+            class: PairClass::Regular,
+            is_listed: false,
             progress: Progress::Waiting,
+            hastened: 0,
+            peer_checked: None,
             transactions: VecDeque::new(),
         }
     }
 
-    /// The same, in another class: the lists have grown.
-    pub(super) fn in_class(mut self, class: PairClass) -> Self {
+    /// The same in lists that have grown.
+    pub(super) fn relisted(mut self, class: PairClass) -> Self {
         self.class = class;
+        self.is_listed = true;
         self
+    }
+
+    /// To be begun anew.
+    pub(super) fn restart(&mut self) {
+        self.progress = Progress::Waiting;
+        self.hastened = 0;
     }
 
     /// The way that it goes.
@@ -136,9 +166,24 @@ impl Check {
     /// though it may not have been when ours went out. When to send the next one: at once, but a
     /// little after the one before, whose response may be on its way. `None`: not at all.
     pub(super) fn hasten(&mut self, now: Instant, timings: &Timings) -> Option<Instant> {
+        let quiet = |at: Instant| now.saturating_duration_since(at) >= timings.give_up;
+        if self.peer_checked.replace(now).is_none_or(quiet) {
+            self.hastened = 0;
+        }
+        // What only the peer's checks made went out when its NAT was open already.
+        let most = if self.is_listed { MAX_HASTENED } else { 1 };
+        if self.hastened >= most {
+            return None;
+        }
         match &mut self.progress {
-            Progress::Waiting | Progress::GivenUp => Some(now),
+            Progress::Waiting | Progress::GivenUp => {
+                self.hastened += 1;
+                Some(now)
+            }
             Progress::Running { sent, hastened, .. } => {
+                if hastened.is_none() {
+                    self.hastened += 1;
+                }
                 let at = (*sent + timings.pace).max(now);
                 *hastened = Some(at);
                 Some(at)
@@ -151,6 +196,14 @@ impl Check {
     pub(super) fn give_up(&mut self) {
         self.progress = Progress::GivenUp;
         self.transactions.clear();
+    }
+
+    /// When it was last sent, while it is under way.
+    pub(super) fn sent(&self) -> Option<Instant> {
+        match self.progress {
+            Progress::Running { sent, .. } => Some(sent),
+            Progress::Waiting | Progress::Proven | Progress::GivenUp => None,
+        }
     }
 
     /// When it is repeated or given up.

@@ -112,7 +112,7 @@ pub enum ChangeCause {
     Silent,
     /// The signalling chose it: [`Agent::pin`](super::Agent::pin).
     Pinned,
-    /// The path before was lost, and this one was found since.
+    /// The path before was lost, or a relay's, and this one was found since.
     Found,
 }
 

@@ -127,12 +127,12 @@ impl Agent {
         let selected = self.selected.as_ref().map(|selected| selected.id);
         for check in &mut self.checks {
             if Some(check.route()) != selected {
-                check.progress = Progress::Waiting;
+                check.restart();
             }
         }
         self.checks
             .sort_by_key(|check| first != Some(check.key.remote));
         self.next_start = now;
-        self.failed = false;
+        self.try_anew(now);
     }
 }

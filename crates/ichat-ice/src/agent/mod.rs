@@ -52,9 +52,13 @@ pub struct Agent {
     locals: Vec<LocalCandidate>,
     remotes: Remotes,
     lists_known: Option<Instant>,
+    /// When all pairs were last begun, or begun anew.
+    trying_since: Instant,
     checks: Vec<Check>,
     next_start: Instant,
     last_regular_start: Option<Instant>,
+    /// When a pair that the peer's checks made was last checked out of turn.
+    checked_back: Option<Instant>,
     routes: Vec<Route>,
     selected: Option<Selected>,
     /// The path that was in use until its address went away.
@@ -74,9 +78,11 @@ impl Agent {
             locals: config.local,
             remotes: Remotes::default(),
             lists_known: None,
+            trying_since: now,
             checks: Vec::new(),
             next_start: now,
             last_regular_start: None,
+            checked_back: None,
             routes: Vec::new(),
             selected: None,
             previous: None,
@@ -105,7 +111,7 @@ impl Agent {
         let counters = &mut self.counters;
         let any_new = self.remotes.list(candidates, &self.locals, counters);
         if first || any_new {
-            self.failed = false;
+            self.try_anew(now);
             self.form_pairs();
             self.next_start = self.next_start.max(now);
         }
@@ -149,6 +155,12 @@ impl Agent {
         self.outputs.pop_front()
     }
 
+    /// There is something new to try.
+    fn try_anew(&mut self, now: Instant) {
+        self.failed = false;
+        self.trying_since = now;
+    }
+
     /// Forms the pairs of both lists anew. Pairs that were there keep their state; those that only
     /// the peer's checks made stay at the end.
     fn form_pairs(&mut self) {
@@ -169,9 +181,9 @@ impl Agent {
             };
             let known = before.iter().position(|check| check.key == key);
             let check = match known {
-                Some(place) => before.remove(place).in_class(pair.class),
+                Some(place) => before.remove(place).relisted(pair.class),
                 // Where the lists share no slot, the one that the receiver knows.
-                None => Check::new(key, remote.slot, pair.class),
+                None => Check::listed(key, remote.slot, pair.class),
             };
             if self.checks.len() < MAX_CHECKS {
                 self.checks.push(check);
@@ -181,9 +193,10 @@ impl Agent {
         }
         let room = MAX_CHECKS.saturating_sub(self.checks.len());
         let locals = &self.locals;
-        let made_by_peer = before.into_iter().filter(|check| {
+        let made_by_peer = before.into_iter().filter_map(|mut check| {
+            check.is_listed = false;
             let ours = |local: &LocalCandidate| local.candidate.id == check.key.local_id;
-            locals.iter().any(ours)
+            locals.iter().any(ours).then_some(check)
         });
         self.checks.extend(made_by_peer.take(room));
         tracing::debug!(pairs = self.checks.len(), "pairs formed");

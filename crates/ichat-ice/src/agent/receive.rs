@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::{
-    Agent, Check, CheckKey, Event, Handled, MAX_CHECKS, PairClass, Refused, Route, RouteId,
-};
+use ichat_invitation::CandidateId;
+
+use super::remotes::Source;
+use super::{Agent, Check, CheckKey, Event, Handled, MAX_CHECKS, Refused, Route, RouteId};
 use crate::stun::{self, AttributeKind, CheckUsername, Message, MessageKind};
 
 impl Agent {
@@ -77,16 +78,8 @@ impl Agent {
         if self.lists_known.is_none() {
             self.counters.answered_early += 1;
         }
-        let counters = &mut self.counters;
-        if self
-            .remotes
-            .note_source(username.sender, id.remote, counters)
-        {
-            self.event(Event::PeerReflexive {
-                local: id.base,
-                remote: id.remote,
-                id: username.sender,
-            });
+        if !self.note_source(now, id, username.sender) {
+            return Ok(Handled::Answered);
         }
         let validated = self
             .route_or_new(id)
@@ -102,13 +95,48 @@ impl Agent {
         Ok(Handled::Answered)
     }
 
+    /// Notes where a check of the peer's came from. Whether we check back.
+    fn note_source(&mut self, now: Instant, id: RouteId, sender: CandidateId) -> bool {
+        let routes = &self.routes;
+        let works = |route: &Route| route.validated.is_some();
+        let in_use = |id| routes.iter().any(|route| route.id == id && works(route));
+        match self.remotes.note_source(now, sender, id, in_use) {
+            Source::Known => true,
+            Source::New { instead_of } => {
+                if let Some(forgotten) = instead_of {
+                    self.checks
+                        .retain(|check| check.is_listed || check.route() != forgotten);
+                    self.routes.retain(|route| route.id != forgotten);
+                }
+                self.event(Event::PeerReflexive {
+                    local: id.base,
+                    remote: id.remote,
+                    id: sender,
+                });
+                true
+            }
+            Source::TooMany => {
+                self.counters.too_many_candidates += 1;
+                false
+            }
+        }
+    }
+
     /// Checks the pair that a check of the peer's came over, [at once](Check::hasten).
+    ///
+    /// A pair that is new waits for its turn if another that was new has just been checked.
     fn check_back(&mut self, now: Instant, key: CheckKey, slot: u32) {
+        let timings = self.timings;
         let known = self.checks.iter().position(|check| check.key == key);
         let place = match known {
             Some(place) => place,
             None if self.checks.len() < MAX_CHECKS => {
-                self.checks.push(Check::new(key, slot, PairClass::Regular));
+                self.checks.push(Check::made_by_peer(key, slot));
+                let soon = |at| now.saturating_duration_since(at) < timings.pace;
+                if self.lists_known.is_some() && self.checked_back.is_some_and(soon) {
+                    return;
+                }
+                self.checked_back = Some(now);
                 self.checks.len() - 1
             }
             None => {
@@ -116,7 +144,6 @@ impl Agent {
                 return;
             }
         };
-        let timings = self.timings;
         let due = self
             .checks
             .get_mut(place)

@@ -3,16 +3,19 @@
 use std::time::Instant;
 
 use super::check::{Check, Progress};
-use super::{Agent, Event, PairClass};
+use super::{Agent, Event, PairClass, Route};
 
 impl Agent {
     /// Starts, repeats, gives up, keeps open and judges, whatever is due.
     pub fn handle_timeout(&mut self, now: Instant) {
+        // In this order nothing is due again when the last is done.
+        self.keep_alive(now);
+        self.watch(now);
         self.start(now);
         self.repeat(now);
         self.reconsider(now);
+        // What has just come into reserve may have been left alone for long.
         self.keep_alive(now);
-        self.watch(now);
         self.note_failure(now);
     }
 
@@ -46,18 +49,34 @@ impl Agent {
     /// The next pair that has not begun, and when it may.
     fn next_in_turn(&self) -> Option<(usize, Instant)> {
         self.lists_known?;
-        let waiting = |class: PairClass| {
-            let is_next =
-                |check: &Check| check.progress == Progress::Waiting && check.class == class;
-            self.checks.iter().position(is_next)
-        };
-        if let Some(place) = waiting(PairClass::Regular) {
-            return Some((place, self.next_start));
+        let last_resort = self.last_resort_in_turn();
+        if let Some(at) = last_resort.filter(|(_, at)| *at <= self.next_start) {
+            return Some(at);
         }
-        if self.routes.iter().any(|route| route.validated.is_some()) {
+        let is_next = |check: &Check| {
+            check.progress == Progress::Waiting && check.class == PairClass::Regular
+        };
+        let regular = self.checks.iter().position(is_next);
+        regular
+            .map(|place| (place, self.next_start))
+            .or(last_resort)
+    }
+
+    /// The next last resort that has not begun, where all regular pairs of the lists have, and when
+    /// it may. Pairs that only the peer's checks made hold up nothing: there is no end of them where
+    /// each side's NAT maps by port.
+    fn last_resort_in_turn(&self) -> Option<(usize, Instant)> {
+        let waits = |check: &&Check, class| {
+            check.is_listed && check.class == class && check.progress == Progress::Waiting
+        };
+        let regular = |check: &Check| waits(&check, PairClass::Regular);
+        if self.has_working_path() || self.checks.iter().any(regular) {
             return None;
         }
-        let place = waiting(PairClass::LastResort)?;
+        let place = self
+            .checks
+            .iter()
+            .position(|check| waits(&check, PairClass::LastResort))?;
         let patience = self.timings.last_resort;
         let after = self.last_regular_start.map(|last| last + patience);
         Some((
@@ -66,13 +85,21 @@ impl Agent {
         ))
     }
 
+    fn has_working_path(&self) -> bool {
+        match &self.selected {
+            Some(selected) => !selected.health.is_hopeless(),
+            None => self.routes.iter().any(Route::is_ready),
+        }
+    }
+
     /// Begins or repeats the check of a pair.
     pub(super) fn advance(&mut self, now: Instant, place: usize) {
         let timings = self.timings;
         let Some(check) = self.checks.get_mut(place) else {
             return;
         };
-        if check.class == PairClass::Regular && check.progress == Progress::Waiting {
+        let first = check.class == PairClass::Regular && check.progress == Progress::Waiting;
+        if first && check.is_listed {
             self.last_regular_start = Some(now);
         }
         check.advance(now, &timings);
@@ -108,15 +135,16 @@ impl Agent {
         }
     }
 
-    /// When all will have failed, if no pair is open any more. Where none could be formed the peer
-    /// has as long to check us.
+    /// When all will have failed, if no pair of the lists is open any more. Where none could be
+    /// formed the peer has as long to check us.
     fn failure_due(&self) -> Option<Instant> {
-        let known = self.lists_known?;
-        let open = self.checks.iter().any(Check::is_open);
+        self.lists_known?;
+        let open = |check: &Check| check.is_listed && check.is_open();
+        let open = self.checks.iter().any(open);
         let hopeful = self.takable().next().is_some();
         if self.failed || self.selected.is_some() || open || hopeful {
             return None;
         }
-        Some(known + self.timings.give_up)
+        Some(self.trying_since + self.timings.give_up)
     }
 }

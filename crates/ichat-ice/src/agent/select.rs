@@ -15,6 +15,8 @@ pub(super) struct Selected {
     pub(super) id: RouteId,
     pub(super) path: Path,
     pub(super) health: Health,
+    /// The signalling chose it.
+    pinned: bool,
     /// Until then traffic on another path raises no doubt in this one.
     pub(super) calm_until: Instant,
 }
@@ -36,7 +38,21 @@ impl Agent {
             Some(_) => self.move_to(now, id, ChangeCause::Pinned),
             None => self.take(now, id),
         }
+        if let Some(selected) = &mut self.selected {
+            selected.pinned = true;
+        }
         true
+    }
+
+    /// Leaves a relay for a direct path that has just been found, unless the signalling uses the
+    /// relay. Whether it did.
+    pub(super) fn leave_relay(&mut self, now: Instant, found: RouteId) -> bool {
+        let relayed = |selected: &Selected| !selected.pinned && self.is_relayed(selected.id);
+        let better = self.selected.as_ref().is_some_and(relayed) && !self.is_relayed(found);
+        if better {
+            self.move_to(now, found, ChangeCause::Found);
+        }
+        better
     }
 
     /// Takes the first path that is valid, where none is in use.
@@ -115,11 +131,16 @@ impl Agent {
 
     fn use_path(&mut self, now: Instant, id: RouteId) -> Path {
         let path = self.path_of(id);
+        if let Some(route) = self.route_mut(id) {
+            // What was silent on it while another was in use says nothing.
+            route.streak = 0;
+        }
         self.failed = false;
         self.selected = Some(Selected {
             id,
             path,
             health: Health::Fine,
+            pinned: false,
             calm_until: now + self.timings.consent,
         });
         path

@@ -4,12 +4,15 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::route::Keepalive;
-use super::{Agent, ChangeCause, Event, RouteId};
+use super::{Agent, ChangeCause, Check, Event, RouteId};
 
 /// How long the path in use is silent before steady traffic on another raises doubt: three packets.
 const OVERTAKEN: Duration = Duration::from_millis(60);
 /// How long ago the path in use must have shown that it works for a new one to raise doubt.
 const STALE: Duration = Duration::from_secs(2);
+
+/// How soon a check is repeated where media comes that may not be heard without its response.
+const HASTE: Duration = Duration::from_millis(100);
 
 /// What an answer may be late, besides one and a half round trips.
 const MARGIN: Duration = Duration::from_millis(50);
@@ -32,6 +35,16 @@ pub(super) enum Health {
     },
 }
 
+impl Health {
+    /// Whether neither the path nor any in reserve answers.
+    pub(super) fn is_hopeless(&self) -> bool {
+        match self {
+            Self::Fine => false,
+            Self::Doubted { rechecked, .. } => *rechecked,
+        }
+    }
+}
+
 impl Agent {
     /// Takes note of a packet of the peer's that is no check: media or signalling. Whether it may be
     /// heard, as [`is_validated_source`](Self::is_validated_source).
@@ -46,6 +59,7 @@ impl Agent {
         };
         let timings = self.timings;
         let Some(route) = self.route_mut(id).filter(|route| route.validated.is_some()) else {
+            self.hasten_proof(now, id);
             return false;
         };
         route.note_traffic(now, &timings);
@@ -65,8 +79,31 @@ impl Agent {
         true
     }
 
+    /// The peer sends media where we answered its check, and the response to ours was lost: asks
+    /// again soon, for until it comes nothing is heard.
+    fn hasten_proof(&mut self, now: Instant, id: RouteId) {
+        if !self.route(id).is_some_and(|route| route.answered) {
+            return;
+        }
+        let due = |check: &Check| {
+            let sent = check.sent();
+            sent.is_none_or(|sent| now.saturating_duration_since(sent) >= HASTE)
+        };
+        let mut there = self.checks.iter().filter(|check| check.route() == id);
+        if there.any(|check| !due(check)) {
+            return;
+        }
+        let place = self.checks.iter().position(|check| check.route() == id);
+        if let Some(place) = place {
+            self.advance(now, place);
+        }
+    }
+
     /// A path was found while another is in use: the peer may have moved. Asks the one in use.
     pub(super) fn compare(&mut self, now: Instant, found: RouteId) {
+        if self.leave_relay(now, found) {
+            return;
+        }
         let Some(selected) = self.selected.as_ref().map(|selected| selected.id) else {
             return;
         };

@@ -1,5 +1,6 @@
 //! All servers asked from all sockets.
 
+mod renew;
 mod results;
 
 use std::collections::VecDeque;
@@ -35,6 +36,8 @@ pub struct Gatherer {
     reflectors: Vec<Asked>,
     relays: Vec<Borrowed>,
     complete: bool,
+    /// When everybody was last asked out of turn.
+    asked_again: Option<Instant>,
     outputs: VecDeque<GatherOutput>,
 }
 
@@ -55,6 +58,12 @@ struct Borrowed {
     /// Place of the server in the configuration.
     server: usize,
     candidate: Option<LocalCandidate>,
+    /// Asks the server where it sees us, while it lends an address.
+    watch: Option<Reflector>,
+    /// Whether it ever answered.
+    watch_answers: bool,
+    /// When it is asked again, after it lent none.
+    retry: Option<Instant>,
     settled: bool,
 }
 
@@ -71,6 +80,7 @@ impl Gatherer {
             reflectors: Vec::new(),
             relays: Vec::new(),
             complete: false,
+            asked_again: None,
             outputs: VecDeque::new(),
         };
         gatherer.set_interfaces(now, interfaces);
@@ -116,7 +126,8 @@ impl Gatherer {
     }
 
     /// Asks reflectors no more: a path is up, and its own traffic keeps its mapping open. Relays go
-    /// on.
+    /// on. That a NAT restarts under the call is noticed only where there is a relay, or by
+    /// [`ask_again`](Self::ask_again).
     pub fn stop_refreshing(&mut self) {
         self.refreshing = false;
         for asked in &mut self.reflectors {
@@ -128,6 +139,8 @@ impl Gatherer {
     pub fn release(&mut self, now: Instant) {
         for borrowed in &mut self.relays {
             borrowed.relay.release(now);
+            borrowed.watch = None;
+            borrowed.retry = None;
         }
         self.pump(now);
     }
@@ -255,6 +268,16 @@ impl Gatherer {
                 return Gathered::Handled;
             }
         }
+        let watches = self
+            .relays
+            .iter_mut()
+            .filter_map(|relay| relay.watch.as_mut());
+        for watch in watches {
+            if watch.handle_datagram(now, local, remote, octets).is_ok() {
+                self.pump(now);
+                return Gathered::Handled;
+            }
+        }
         for borrowed in &mut self.relays {
             let outcome = borrowed.relay.handle_datagram(now, local, remote, octets);
             let gathered = match (outcome, borrowed.relay.relayed()) {
@@ -280,7 +303,11 @@ impl Gatherer {
         }
         for borrowed in &mut self.relays {
             borrowed.relay.handle_timeout(now);
+            if let Some(watch) = &mut borrowed.watch {
+                watch.handle_timeout(now);
+            }
         }
+        self.retry(now);
         self.pump(now);
     }
 
@@ -290,7 +317,7 @@ impl Gatherer {
         let relays = self.relays.iter();
         reflectors
             .filter_map(|asked| asked.reflector.poll_timeout())
-            .chain(relays.filter_map(|borrowed| borrowed.relay.poll_timeout()))
+            .chain(relays.filter_map(Borrowed::poll_timeout))
             .min()
     }
 

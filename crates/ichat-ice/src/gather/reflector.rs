@@ -148,6 +148,14 @@ impl Reflector {
         }
     }
 
+    /// Asks now, unless a question is open: something has changed.
+    pub fn ask_again(&mut self, now: Instant) {
+        match self.state {
+            State::Resting { .. } => self.ask(now),
+            State::Asking { .. } => {}
+        }
+    }
+
     /// Takes a datagram.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //! The one place of this crate whose octets do not follow from a seed: transaction ids of TURN come
 //! from the system's generator.
 
+mod channels;
 mod event;
 mod peers;
 
@@ -20,6 +21,7 @@ use turn_client_proto::stun::types::TransportType;
 use turn_client_proto::types::{AddressFamily, TurnCredentials};
 use turn_client_proto::udp::TurnClientUdp;
 
+use self::channels::Channels;
 pub use self::event::{RelayCounters, RelayEvent, RelayFailure, RelayOutput, Relayed};
 use self::peers::Peers;
 use super::TurnServer;
@@ -60,12 +62,15 @@ pub struct Relay {
     local: SocketAddr,
     server: SocketAddr,
     relayed: Option<SocketAddr>,
+    /// Where the server saw us when it lent the address.
+    mapped: Option<SocketAddr>,
     failed: bool,
     /// Allocations that we sent, and those of them that were answered with a challenge.
     asked: Vec<TransactionId>,
     challenged: Vec<TransactionId>,
     last_code: Option<u16>,
     peers: Peers,
+    channels: Channels,
     waiting: VecDeque<(SocketAddr, Vec<u8>)>,
     due: Option<Instant>,
     outputs: VecDeque<RelayOutput>,
@@ -88,11 +93,13 @@ impl Relay {
             local,
             server: server.address,
             relayed: None,
+            mapped: None,
             failed: false,
             asked: Vec::new(),
             challenged: Vec::new(),
             last_code: None,
             peers: Peers::default(),
+            channels: Channels::default(),
             waiting: VecDeque::new(),
             due: None,
             outputs: VecDeque::new(),
@@ -115,6 +122,12 @@ impl Relay {
     /// The address that the server lends, while it does.
     pub fn relayed(&self) -> Option<SocketAddr> {
         self.relayed
+    }
+
+    /// Where the server saw us when it lent the address. It knows us by that: from anywhere else
+    /// the address is out of our reach (RFC 8656 §3.2).
+    pub fn mapped(&self) -> Option<SocketAddr> {
+        self.mapped
     }
 
     /// Whether there is no address and never will be.
@@ -160,7 +173,7 @@ impl Relay {
         if (local, remote) != (self.local, self.server) {
             return Relayed::NotOurs;
         }
-        let refused = self.note_refusal(octets);
+        let refused = self.note_answer(octets);
         let transmit = TurnTransmit::new(octets, TransportType::Udp, remote, local);
         let relayed = match self.client.recv(transmit, self.turn_time(now)) {
             TurnRecvRet::Handled => Relayed::Handled,
@@ -169,7 +182,13 @@ impl Relay {
                 octets: data.data().to_vec(),
             },
             TurnRecvRet::Ignored(_) if refused => Relayed::Handled,
-            TurnRecvRet::Ignored(_) => Relayed::Dropped,
+            TurnRecvRet::Ignored(_) => match self.channels.unwrap(octets) {
+                Some((peer, octets)) => Relayed::Data {
+                    peer,
+                    octets: octets.to_vec(),
+                },
+                None => Relayed::Dropped,
+            },
             TurnRecvRet::PeerIcmp { .. } => Relayed::Handled,
         };
         match &relayed {
@@ -234,12 +253,15 @@ impl Relay {
     /// The client does not tell why it failed, the server does. Nor does it believe a refusal that is
     /// not signed, and goes on asking; but the second challenge to an allocation means that the
     /// password is wrong (RFC 8489 §9.2.5). Whether it is a refusal of what we asked.
-    fn note_refusal(&mut self, octets: &[u8]) -> bool {
+    fn note_answer(&mut self, octets: &[u8]) -> bool {
         let Ok(message) = Message::decode(octets) else {
             return false;
         };
         let transaction = message.transaction();
         let asked = self.asked.contains(&transaction);
+        if asked && self.relayed.is_none() {
+            self.mapped = stun::reflexive_address(&message).or(self.mapped);
+        }
         match stun::error_code(&message) {
             Some(UNAUTHORIZED) if self.relayed.is_none() && asked => {
                 if !self.challenged.contains(&transaction) {
@@ -315,10 +337,11 @@ impl Relay {
     }
 
     fn note_question(&mut self, octets: &[u8]) {
-        if self.relayed.is_none()
-            && self.asked.len() < MAX_QUESTIONS
-            && let Ok(message) = Message::decode(octets)
-        {
+        let Ok(message) = Message::decode(octets) else {
+            return;
+        };
+        self.channels.note_request(&message);
+        if self.relayed.is_none() && self.asked.len() < MAX_QUESTIONS {
             self.asked.push(message.transaction());
         }
     }

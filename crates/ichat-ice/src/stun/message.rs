@@ -173,6 +173,11 @@ impl<'a> Message<'a> {
         address(value, self.transaction.octets())
     }
 
+    /// An address that is XORed as in XOR-MAPPED-ADDRESS.
+    pub(crate) fn xor_address(&self, kind: AttributeKind) -> Option<SocketAddr> {
+        address(self.value(kind)?, self.transaction.octets())
+    }
+
     /// The media slot, where there is one of 4 octets.
     pub fn slot(&self) -> Option<u32> {
         let value = self.value(AttributeKind::Slot)?;

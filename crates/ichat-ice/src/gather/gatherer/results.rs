@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use ichat_invitation::CandidateId;
 
+use super::renew::retry_at;
 use super::{Asked, Borrowed, Gatherer};
 use crate::LocalCandidate;
 use crate::gather::candidates::{host, may_ask, reflexive, relayed};
 use crate::gather::{
     GatherEvent, GatherOutput, Interface, Reflector, ReflectorEvent, ReflectorOutput,
-    ReflectorProtocol, Relay, RelayEvent, RelayFailure, RelayOutput,
+    ReflectorProtocol, RelayEvent, RelayFailure, RelayOutput,
 };
 
 impl Gatherer {
@@ -32,12 +33,7 @@ impl Gatherer {
             if !self.refreshing {
                 reflector.stop_refreshing();
             }
-            self.reflectors.push(Asked {
-                reflector,
-                mapped: None,
-                candidate: None,
-                settled: false,
-            });
+            self.reflectors.push(Asked::new(reflector));
         }
         if let Some(candidate) = candidate {
             self.event(GatherEvent::Candidate(candidate));
@@ -68,12 +64,8 @@ impl Gatherer {
         let Some(socket) = next else {
             return false;
         };
-        self.relays.push(Borrowed {
-            relay: Relay::allocate(now, socket, turn),
-            server,
-            candidate: None,
-            settled: false,
-        });
+        let borrowed = Borrowed::ask(now, socket, turn, server);
+        self.relays.push(borrowed);
         true
     }
 
@@ -85,7 +77,7 @@ impl Gatherer {
                 Some(ReflectorOutput::Transmit(transmit)) => {
                     self.outputs.push_back(GatherOutput::Transmit(transmit));
                 }
-                Some(ReflectorOutput::Event(event)) => self.handle_reflector(index, event),
+                Some(ReflectorOutput::Event(event)) => self.handle_reflector(now, index, event),
                 None => index += 1,
             }
         }
@@ -99,6 +91,7 @@ impl Gatherer {
                 None => index += 1,
             }
         }
+        self.pump_watches(now);
         let settled = self.reflectors.iter().all(|asked| asked.settled)
             && self.relays.iter().all(|borrowed| borrowed.settled);
         if settled && !self.complete {
@@ -107,7 +100,7 @@ impl Gatherer {
         }
     }
 
-    fn handle_reflector(&mut self, index: usize, event: ReflectorEvent) {
+    fn handle_reflector(&mut self, now: Instant, index: usize, event: ReflectorEvent) {
         let Some(asked) = self.reflectors.get_mut(index) else {
             return;
         };
@@ -126,7 +119,7 @@ impl Gatherer {
                 if asked.mapped == Some(mapped) {
                     return;
                 }
-                asked.mapped = Some(mapped);
+                let before = asked.mapped.replace(mapped);
                 let old = asked.candidate.take();
                 self.event(GatherEvent::Mapped {
                     local,
@@ -134,7 +127,11 @@ impl Gatherer {
                     server,
                     protocol,
                 });
+                let moved = before.is_some();
                 self.replace_reflexive(index, local, mapped, old);
+                if moved {
+                    self.note_move(now, local);
+                }
             }
         }
     }
@@ -196,15 +193,21 @@ impl Gatherer {
                 };
                 let candidate = relayed(id, interface, lent, listing);
                 borrowed.candidate = Some(candidate);
+                borrowed.start_watch(now, self.random.next());
                 self.event(GatherEvent::Candidate(candidate));
             }
             RelayEvent::Failed { cause } => {
                 let server = borrowed.server;
+                borrowed.watch = None;
                 if let Some(candidate) = borrowed.candidate.take() {
                     self.event(GatherEvent::Gone(candidate));
                 }
                 let unheard = cause == RelayFailure::NoAnswer;
                 if !unheard || !self.borrow_from(now, server, Some(local)) {
+                    let retry = retry_at(now, cause);
+                    if let Some(borrowed) = self.relays.get_mut(index) {
+                        borrowed.retry = retry;
+                    }
                     self.event(GatherEvent::RelayFailed {
                         server: address,
                         cause,
