@@ -49,7 +49,13 @@ pub fn typedstream(octets: &[u8]) {
             assert!(event.offset + event.length <= octets.len());
         }
     }
-    if let Ok(archive) = typedstream::Archive::decode(octets)
+    let archive = typedstream::Archive::decode(octets);
+    if let Ok(archive) = &archive {
+        for id in (0..).take(archive.objects.len()).map(typedstream::ObjectId) {
+            let _ = archive.foundation(id);
+        }
+    }
+    if let Ok(archive) = archive
         && let Ok(written) = archive.encode()
     {
         let again = typedstream::Archive::decode(&written).expect("what was written can be read");
@@ -88,6 +94,7 @@ pub fn invitation(octets: &[u8]) {
     let text = String::from_utf8_lossy(octets);
     for invitation in [Invitation::decode_hex(&text), Invitation::decode(octets)] {
         let Ok(invitation) = invitation else { continue };
+        let _ = (invitation.deviations(), invitation.unknown().count());
         if let Some(Ok(data)) = invitation.ice_data()
             && let Ok(written) = data.encode()
         {
@@ -98,5 +105,12 @@ pub fn invitation(octets: &[u8]) {
             let again = Invitation::decode(&written).expect("what was written can be read");
             assert_eq!(again.encode().as_deref(), Ok(written.as_slice()));
         }
+    }
+    // Wherever it is cut, what is there is told.
+    if let Ok(salvaged) = Invitation::salvage_hex(&text) {
+        let cut = salvaged.ice_data.as_ref().map(|cut| cut.octets.as_slice());
+        let whole = salvaged.invitation.ice_data.as_deref();
+        let _ = cut.or(whole).map(IceData::salvage);
+        let _ = salvaged.invitation.deviations();
     }
 }

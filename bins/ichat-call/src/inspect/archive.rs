@@ -1,4 +1,4 @@
-//! Typedstreams: `docs/protocol/invitation.md`, grammar [C].
+//! Typedstreams: `docs/protocol/invitation.md`, grammar \[C\].
 //!
 //! The events of a reader become rows: a group of one value is that value's row, and an object's
 //! chain of classes is one row.

@@ -29,7 +29,7 @@ impl Budget {
     /// For several documents inside of another one, each of which has its own budget.
     pub(super) fn of_documents() -> Self {
         Self {
-            rows: 4 * ROWS,
+            rows: 2 * ROWS,
             ..Self::default()
         }
     }

@@ -8,14 +8,14 @@
 //! | `{"$candidates": […]}` | – | `NSData` that holds candidates |
 //! | `{"$integer": 5, "width": 4}` | a number in another width | – |
 //! | `{"$number": 5, "type": "q"}` | – | `NSNumber` of another type |
-//! | other names with `$` | see [`plist`] and [`archive`] | |
-
-use serde_json::Value as Json;
+//! | other names with `$` | see the modules `plist` and `archive` | |
 
 mod archive;
 mod candidates;
 mod parts;
 mod plist;
+
+use serde_json::Value as Json;
 
 pub(super) use archive::archive;
 pub(super) use candidates::{candidates, records};

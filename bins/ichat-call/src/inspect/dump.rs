@@ -4,6 +4,7 @@
 //! value. Octets that are an object of a property list which several keys share name them all.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use super::field::{Document, Field, Value};
 use super::text::{clip, printable, visible};
@@ -36,11 +37,15 @@ pub(super) fn render(document: &Document) -> String {
             .get(offset..offset + length)
             .unwrap_or_default();
         for (index, row) in octets.chunks(ROW).enumerate() {
-            let hex: Vec<String> = row.iter().map(|octet| format!("{octet:02x}")).collect();
-            let start = format!("{:04x}  {}", offset + index * ROW, hex.join(" "));
-            let label = if index == 0 { label.as_str() } else { "" };
-            let line = format!("{start:LABEL$}{}", clip(label, COLUMNS - LABEL));
-            lines.push(line.trim_end().to_owned());
+            let mut line = format!("{:04x} ", offset + index * ROW);
+            for octet in row {
+                // What is written into a string is always taken.
+                let _ = write!(line, " {octet:02x}");
+            }
+            if index == 0 && !label.is_empty() {
+                line = format!("{line:LABEL$}{}", clip(&label, COLUMNS - LABEL));
+            }
+            lines.push(line);
         }
         offset += length;
     }

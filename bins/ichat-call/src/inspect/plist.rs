@@ -317,7 +317,8 @@ fn integer(field: Field, name: &str, number: Integer, place: Place) -> Field {
     if place != Place::Elsewhere || name != "VCSessionID" {
         return field;
     }
-    let hexadecimal = format!("{:#x}, in {width} octets", number.value());
+    let octets = counted(width.into(), "octet");
+    let hexadecimal = format!("{:#x}, in {octets}", number.value());
     let wrong = width != SESSION_ID_WIDTH;
     field
         .means(hexadecimal)

@@ -41,13 +41,13 @@ pub const INVITATION_FIELDS: &[FieldInfo] = &[
         InvitationKey::SecurityEnabled.name(),
         Kind::Boolean,
         "whether media are encrypted",
-        "P",
+        "I",
     ),
     info(
         InvitationKey::OrderIsFinal.name(),
         Kind::Boolean,
         "whether the order of the members is final",
-        "P",
+        "I",
     ),
 ];
 
@@ -59,9 +59,9 @@ pub const INVITEE_FIELDS: &[FieldInfo] = &[
         InviteeKey::ArdRole.name(),
         Kind::Integer,
         "role in a shared screen",
-        "P",
+        "I",
     ),
-    info(InviteeKey::Error.name(), Kind::Integer, "0: none", "P"),
+    info(InviteeKey::Error.name(), Kind::Integer, "0: none", "I"),
     info(
         InviteeKey::State.name(),
         Kind::Integer,

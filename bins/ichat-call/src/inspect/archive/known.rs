@@ -1,4 +1,4 @@
-//! What the captured archive holds: `docs/protocol/invitation.md`, VCICEData [C].
+//! What the captured archive holds: `docs/protocol/invitation.md`, VCICEData \[C\].
 
 use crate::inspect::field::{Field, Value};
 
