@@ -32,10 +32,7 @@ pub(crate) fn read(args: Vec<OsString>) -> Result<Result<Cli, clap::Error>, Fail
 }
 
 /// The command line with the file behind it.
-fn behind(
-    args: Vec<OsString>,
-    matches: &ArgMatches,
-) -> Result<Result<Cli, clap::Error>, Failure> {
+fn behind(args: Vec<OsString>, matches: &ArgMatches) -> Result<Result<Cli, clap::Error>, Failure> {
     let named = matches.get_one::<PathBuf>("config").cloned();
     let (path, text) = match &named {
         Some(path) => {

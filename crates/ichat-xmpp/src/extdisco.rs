@@ -201,9 +201,7 @@ impl ExternalService {
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         let place = |service: &Self| (service.host.to_ascii_lowercase(), service.port);
-        self.kind == other.kind
-            && place(self) == place(other)
-            && self.transport == other.transport
+        self.kind == other.kind && place(self) == place(other) && self.transport == other.transport
     }
 
     fn read(element: &Element) -> Option<Self> {
@@ -256,7 +254,10 @@ pub fn credentials_query(version: Version, service: &ExternalService) -> Element
         .attr(xml_ncname!("type").to_owned(), service.kind.as_str())
         .attr(xml_ncname!("host").to_owned(), service.host.as_str())
         .attr(xml_ncname!("port").to_owned(), service.port.to_string())
-        .attr(xml_ncname!("transport").to_owned(), service.transport.as_str());
+        .attr(
+            xml_ncname!("transport").to_owned(),
+            service.transport.as_str(),
+        );
     Element::builder("credentials", namespace)
         .append(service)
         .build()

@@ -157,8 +157,15 @@ fn a_relay_lends_an_address_and_gets_it_back() {
     assert!(!we.transcript.contains(PASSWORD), "{}", we.transcript);
     assert_eq!(coturn.allocations(), 1, "{}", coturn.log());
     let deadline = Instant::now() + SOON;
-    while !coturn.log().contains("refreshed, realm=<im.test>, username=<relayed>, lifetime=0") {
-        assert!(Instant::now() < deadline, "it was not given back\n{}", coturn.log());
+    while !coturn
+        .log()
+        .contains("refreshed, realm=<im.test>, username=<relayed>, lifetime=0")
+    {
+        assert!(
+            Instant::now() < deadline,
+            "it was not given back\n{}",
+            coturn.log()
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 

@@ -114,7 +114,10 @@ mod tests {
     fn all_that_is_wrong_with_a_file_is_told_in_lines() {
         for (text, expected) in [
             ("jid = ", "c.toml"),
-            ("nonsense = 1\nmore = 2\nport = 5", "unknown key \"nonsense\""),
+            (
+                "nonsense = 1\nmore = 2\nport = 5",
+                "unknown key \"nonsense\"",
+            ),
             ("auto = 'yes'", "expected true or false, found string"),
             ("duration = 'many'", "'--duration <T>'"),
             ("auto = true\nbusy = true", "cannot be used with"),

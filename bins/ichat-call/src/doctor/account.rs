@@ -61,9 +61,8 @@ fn with_password(args: &AccountArgs, config: &ConnectConfig, failure: Option<&Fa
     let user = jid.node().map_or(0, |node| node.as_str().chars().count());
     let check = match failure {
         Some(failure) => match failure.message.split_once(": give ") {
-            Some((what, advice)) => {
-                Check::problem(Topic::Account, format!("{jid}: {what}")).advise(format!("give {advice}"))
-            }
+            Some((what, advice)) => Check::problem(Topic::Account, format!("{jid}: {what}"))
+                .advise(format!("give {advice}")),
             None => Check::problem(Topic::Account, format!("{jid}: {}", failure.message)),
         },
         None if user > LONGEST_USER => Check::warning(

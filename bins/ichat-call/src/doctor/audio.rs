@@ -35,9 +35,7 @@ pub(super) async fn look() -> Vec<Check> {
                 .collect()
         }
         Err(why) => topics
-            .map(|topic| {
-                Check::warning(topic, why.clone()).advise("try `ichat-call devices`")
-            })
+            .map(|topic| Check::warning(topic, why.clone()).advise("try `ichat-call devices`"))
             .into(),
     }
 }
@@ -131,14 +129,24 @@ mod tests {
     fn only_a_default_device_that_works_is_fine() {
         let (good, dead) = (&[48_000][..], &[][..]);
         for (list, verdict) in [
-            (vec![device("a", true, good), device("b", false, good)], Verdict::Ok),
-            (vec![device("a", true, dead), device("b", false, good)], Verdict::Warning),
+            (
+                vec![device("a", true, good), device("b", false, good)],
+                Verdict::Ok,
+            ),
+            (
+                vec![device("a", true, dead), device("b", false, good)],
+                Verdict::Warning,
+            ),
             (vec![device("a", true, dead)], Verdict::Warning),
             (vec![device("null", true, good)], Verdict::Warning),
             (vec![], Verdict::Warning),
         ] {
             let found = devices(&json!({ "inputs": list }), "inputs");
-            assert_eq!(check(Topic::Microphone, &found).verdict, verdict, "{list:?}");
+            assert_eq!(
+                check(Topic::Microphone, &found).verdict,
+                verdict,
+                "{list:?}"
+            );
         }
     }
 }

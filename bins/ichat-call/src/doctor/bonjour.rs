@@ -53,7 +53,8 @@ pub(super) async fn look(wanted: bool, locals: Vec<LocalAddress>) -> Check {
     }
     let check = if sent.is_empty() {
         let message = format!("nothing can be sent to the network ({})", failed.join(", "));
-        Check::problem(topic, message).advise("is the network up, and does a firewall let multicast out?")
+        Check::problem(topic, message)
+            .advise("is the network up, and does a firewall let multicast out?")
     } else {
         let who = match answered.len() {
             0 => "nobody answers".to_owned(),
@@ -138,10 +139,10 @@ mod tests {
     #[test]
     fn the_question_is_that_of_the_standard() {
         let expected = [
-            "0000 0000 0001 0000 0000 0000",           // one question
-            "09 5f70726573656e6365",                   // _presence
-            "04 5f746370 05 6c6f63616c 00",            // _tcp.local
-            "000c 0001",                               // PTR, IN
+            "0000 0000 0001 0000 0000 0000", // one question
+            "09 5f70726573656e6365",         // _presence
+            "04 5f746370 05 6c6f63616c 00",  // _tcp.local
+            "000c 0001",                     // PTR, IN
         ];
         let expected = expected.concat().replace(' ', "");
         assert_eq!(hex::encode(question()), expected);

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use ichat_xmpp::Element;
 use ichat_xmpp::client::Connection;
 use ichat_xmpp::extdisco::{self, ExternalService, Version};
+use ichat_xmpp::{Element, FullJid};
 use minidom::rxml::xml_ncname;
 use tokio::time::{Instant, timeout_at};
 
@@ -31,7 +31,7 @@ const CREDENTIALS_ID: &str = "doctor-credentials-";
 /// was sent: contacts see nothing, and messages that wait go on waiting.
 pub(super) async fn look(mut connection: Connection) -> (Vec<Check>, Vec<ExternalService>) {
     let features = connection.login().map(|login| login.features.clone());
-    let mut answers = Answers::new(&connection);
+    let mut answers = Answers::new(connection.jid());
     let lost = answers.gather(&mut connection).await;
     connection.close().await;
     let checks = vec![
@@ -76,8 +76,7 @@ struct Answers {
 }
 
 impl Answers {
-    fn new(connection: &Connection) -> Self {
-        let jid = connection.jid();
+    fn new(jid: &FullJid) -> Self {
         Self {
             jid: jid.to_string(),
             domain: jid.domain().to_string(),
@@ -97,8 +96,18 @@ impl Answers {
         let [newer, _] = SERVICES_ID;
         let questions = [
             iq("get", ROSTER_ID, None, Some(Element::bare("query", ROSTER))),
-            iq("get", OWN_ID, Some(&self.jid), Some(Element::bare("ping", PING))),
-            iq("get", newer, Some(&self.domain), Some(extdisco::query(Version::Two))),
+            iq(
+                "get",
+                OWN_ID,
+                Some(&self.jid),
+                Some(Element::bare("ping", PING)),
+            ),
+            iq(
+                "get",
+                newer,
+                Some(&self.domain),
+                Some(extdisco::query(Version::Two)),
+            ),
         ];
         let mut to_send: Vec<Element> = questions.into();
         loop {
@@ -168,7 +177,10 @@ impl Answers {
     }
 
     fn credentials_questions(&mut self) -> Vec<Element> {
-        let lacking = self.services.iter().filter(|service| service.lacks_credentials());
+        let lacking = self
+            .services
+            .iter()
+            .filter(|service| service.lacks_credentials());
         let questions: Vec<Element> = lacking
             .take(CREDENTIALS_LIMIT)
             .enumerate()
@@ -238,9 +250,10 @@ impl Answers {
     fn relays(&self, lost: Option<&str>) -> Check {
         let topic = Topic::ServerRelays;
         match &self.listed {
-            Some(Ok(())) if self.services.is_empty() => {
-                Check::ok(topic, "the server knows of no STUN or TURN server (XEP-0215)")
-            }
+            Some(Ok(())) if self.services.is_empty() => Check::ok(
+                topic,
+                "the server knows of no STUN or TURN server (XEP-0215)",
+            ),
             Some(Ok(())) => {
                 let list: Vec<String> = self.services.iter().map(shown).collect();
                 Check::ok(topic, format!("the server tells of {}", list.join(", ")))
@@ -297,7 +310,10 @@ fn condition(stanza: &Element) -> String {
         .into_iter()
         .flat_map(Element::children)
         .find(|child| child.name() != "text");
-    condition.map_or_else(|| "no reason given".to_owned(), |found| found.name().to_owned())
+    condition.map_or_else(
+        || "no reason given".to_owned(),
+        |found| found.name().to_owned(),
+    )
 }
 
 fn iq(kind: &str, id: &str, to: Option<&str>, payload: Option<Element>) -> Element {
@@ -311,3 +327,6 @@ fn iq(kind: &str, id: &str, to: Option<&str>, payload: Option<Element>) -> Eleme
     }
     iq
 }
+
+#[cfg(test)]
+mod tests;

@@ -85,7 +85,9 @@ fn words(local: SocketAddr, sightings: &[Sighting], report: &NatReport, has_rela
             topic,
             "unknown: the servers that were asked are on our own network, and see no router",
         )
-        .advise("for calls beyond this network, ask a server outside: --stun HOST or --snatmap HOST"),
+        .advise(
+            "for calls beyond this network, ask a server outside: --stun HOST or --snatmap HOST",
+        ),
         Mapping::None => Check::ok(
             topic,
             format!(
@@ -107,7 +109,11 @@ fn words(local: SocketAddr, sightings: &[Sighting], report: &NatReport, has_rela
                 "one that shows everybody {shown}{}. Calls work with Macs that use SNATMAP behind \
                  such a NAT too, or have none{}{}",
                 port_words(kept),
-                if kept { "" } else { "; an iChat in our place would not be reached" },
+                if kept {
+                    ""
+                } else {
+                    "; an iChat in our place would not be reached"
+                },
                 if at_one_address(sightings) {
                     ". (The servers that were asked share an address: a NAT that goes by address \
                      looks the same)"

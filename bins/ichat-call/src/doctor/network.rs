@@ -46,7 +46,9 @@ impl Network {
     /// The next datagram, if one comes by then.
     pub(super) async fn receive(&mut self, until: Instant) -> Option<Transmit> {
         let mut buffer = [0; DATAGRAM];
-        let (route, length) = timeout_at(until, self.sockets.recv(&mut buffer)).await.ok()?;
+        let (route, length) = timeout_at(until, self.sockets.recv(&mut buffer))
+            .await
+            .ok()?;
         Some(Transmit {
             local: route.local,
             remote: route.remote,

@@ -68,7 +68,11 @@ pub(super) fn password(offered: Option<&[String]>, under_tls: bool) -> Check {
         .into_iter()
         .filter(|name| offered.iter().any(|offer| offer == name))
         .collect();
-    let place = if under_tls { "under TLS" } else { "without TLS" };
+    let place = if under_tls {
+        "under TLS"
+    } else {
+        "without TLS"
+    };
     let check = if found.is_empty() {
         Check::warning(
             topic,

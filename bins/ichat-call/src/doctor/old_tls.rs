@@ -70,12 +70,17 @@ pub(super) async fn probe(
         stream.write_all(&client_hello(domain, random())).await?;
         answer(&mut stream).await
     };
-    timeout(LIMIT, work).await.map_err(|_| ProbeError::TimedOut)?
+    timeout(LIMIT, work)
+        .await
+        .map_err(|_| ProbeError::TimedOut)?
 }
 
 /// RFC 6120 §5.4.2, read no closer than is needed for this one question.
 async fn starttls(stream: &mut TcpStream, domain: &str) -> Result<(), ProbeError> {
-    let escaped = domain.replace('&', "&amp;").replace('\'', "&apos;").replace('<', "&lt;");
+    let escaped = domain
+        .replace('&', "&amp;")
+        .replace('\'', "&apos;")
+        .replace('<', "&lt;");
     let header = format!(
         "<?xml version='1.0'?><stream:stream xmlns='jabber:client' \
          xmlns:stream='http://etherx.jabber.org/streams' to='{escaped}' version='1.0'>"
@@ -237,14 +242,14 @@ mod tests {
     #[test]
     fn the_greeting_is_that_of_the_standard_octet_by_octet() {
         let expected = [
-            "16 0301 0042",       // a handshake record of TLS 1.0
-            "01 00003e",          // ClientHello
-            "0301",               // its version
-            &"5a".repeat(32),     // random
-            "00",                 // no session
-            "0006 002f 0035 000a", // suites
-            "01 00",              // no compression
-            "000f",               // extensions
+            "16 0301 0042",                        // a handshake record of TLS 1.0
+            "01 00003e",                           // ClientHello
+            "0301",                                // its version
+            &"5a".repeat(32),                      // random
+            "00",                                  // no session
+            "0006 002f 0035 000a",                 // suites
+            "01 00",                               // no compression
+            "000f",                                // extensions
             "0000 000b 0009 00 0006 612e74657374", // server_name: a.test
         ];
         let expected = expected.concat().replace(' ', "");
@@ -302,10 +307,19 @@ mod tests {
     #[tokio::test]
     async fn alerts_and_closed_doors_mean_no() {
         let told = |alert| Answer::TooOld { alert };
-        assert_eq!(greeted(&[21, 3, 1, 0, 2, 2, 70]).await.unwrap(), told(Some(70)));
-        assert_eq!(greeted(&[21, 3, 1, 0, 2, 2, 40]).await.unwrap(), Answer::NoCommonSuite);
+        assert_eq!(
+            greeted(&[21, 3, 1, 0, 2, 2, 70]).await.unwrap(),
+            told(Some(70))
+        );
+        assert_eq!(
+            greeted(&[21, 3, 1, 0, 2, 2, 40]).await.unwrap(),
+            Answer::NoCommonSuite
+        );
         assert_eq!(greeted(&[]).await.unwrap(), told(None));
         let odd = greeted(b"HTTP/1.1 400 Bad Request\r\n").await;
-        assert!(matches!(odd, Err(ProbeError::NotTls { found: b'H' })), "{odd:?}");
+        assert!(
+            matches!(odd, Err(ProbeError::NotTls { found: b'H' })),
+            "{odd:?}"
+        );
     }
 }

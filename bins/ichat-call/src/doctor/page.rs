@@ -76,7 +76,10 @@ fn judge(at: &HostPort, port: u16, answer: &str) -> Check {
         return missing(format!("{at} has one without a snatmap:// line"));
     };
     let check = if location.port == port {
-        Check::ok(Topic::SnatmapPage, format!("{at} sends old Macs to {location}"))
+        Check::ok(
+            Topic::SnatmapPage,
+            format!("{at} sends old Macs to {location}"),
+        )
     } else {
         let message = format!("{at} sends old Macs to {location}, not to port {port}");
         Check::warning(Topic::SnatmapPage, message)
@@ -113,11 +116,20 @@ mod tests {
             port: PORT,
         };
         for (answer, verdict) in [
-            ("HTTP/1.1 200 OK\r\nServer: x\r\n\r\nsnatmap://192.0.2.1\n", Verdict::Ok),
+            (
+                "HTTP/1.1 200 OK\r\nServer: x\r\n\r\nsnatmap://192.0.2.1\n",
+                Verdict::Ok,
+            ),
             ("HTTP/1.0 200 OK\n\nsnatmap://192.0.2.1:5678", Verdict::Ok),
-            ("HTTP/1.1 200 OK\r\n\r\nsnatmap://192.0.2.1:5679\n", Verdict::Warning),
+            (
+                "HTTP/1.1 200 OK\r\n\r\nsnatmap://192.0.2.1:5679\n",
+                Verdict::Warning,
+            ),
             ("HTTP/1.1 200 OK\r\n\r\n<html>", Verdict::Warning),
-            ("HTTP/1.1 301 Moved\r\nLocation: snatmap://x\r\n\r\n", Verdict::Warning),
+            (
+                "HTTP/1.1 301 Moved\r\nLocation: snatmap://x\r\n\r\n",
+                Verdict::Warning,
+            ),
             ("HTTP/1.1\r\n\r\nsnatmap://x", Verdict::Warning),
             ("SSH-2.0-OpenSSH_9.2p1\r\n", Verdict::Warning),
             ("", Verdict::Warning),

@@ -60,7 +60,9 @@ fn told(place: &str, source: Source, loan: &Loan) -> Check {
             topic,
             format!("{place} lends {relayed}, but refuses to relay to our address"),
         )
-        .advise("relays often refuse private addresses; those of Macs elsewhere may be let through"),
+        .advise(
+            "relays often refuse private addresses; those of Macs elsewhere may be let through",
+        ),
         None => Check::warning(
             topic,
             format!("{place} lends {relayed}, but does not say whether it relays"),

@@ -105,7 +105,13 @@ pub(super) async fn begin(network: Option<Network>, questions: Questions) -> Fin
         waiting: questions.turn_of_server,
         ..Findings::default()
     };
-    ask(findings, reflectors.collect(), questions.turn, Source::Option).await
+    ask(
+        findings,
+        reflectors.collect(),
+        questions.turn,
+        Source::Option,
+    )
+    .await
 }
 
 /// Asks those that the account's server names besides.
@@ -142,7 +148,10 @@ pub(super) async fn go_on(mut findings: Findings, services: &[ExternalService]) 
         }
     }
     for place in std::mem::take(&mut findings.waiting) {
-        if !relays.iter().any(|relay: &RelayQuestion| relay.server == place) {
+        if !relays
+            .iter()
+            .any(|relay: &RelayQuestion| relay.server == place)
+        {
             let why = "the account's server tells no user name and password for it";
             findings.relayed.push(Relayed {
                 place,
@@ -176,11 +185,13 @@ async fn ask(
             sights: Err(nowhere()),
         });
         findings.reflected.extend(reflected);
-        findings.relayed.extend(relays.into_iter().map(|relay| Relayed {
-            place: relay.server,
-            source,
-            outcome: Err(nowhere()),
-        }));
+        findings
+            .relayed
+            .extend(relays.into_iter().map(|relay| Relayed {
+                place: relay.server,
+                source,
+                outcome: Err(nowhere()),
+            }));
         return findings;
     };
     let now = Instant::now();
@@ -188,11 +199,19 @@ async fn ask(
     let (mut asked, mut borrowed) = (Vec::new(), Vec::new());
     for (protocol, place) in reflectors {
         let found = addresses.next().unwrap_or_else(|| Ok(Vec::new()));
-        asked.push((place, protocol, false, work.reflect(network, now, protocol, found)));
+        asked.push((
+            place,
+            protocol,
+            false,
+            work.reflect(network, now, protocol, found),
+        ));
     }
     for relay in relays {
         let found = addresses.next().unwrap_or_else(|| Ok(Vec::new()));
-        borrowed.push((relay.server.clone(), work.borrow_from(network, now, &relay, &found)));
+        borrowed.push((
+            relay.server.clone(),
+            work.borrow_from(network, now, &relay, &found),
+        ));
         let range = work.reflect(network, now, ReflectorProtocol::Stun, found);
         asked.push((relay.server, ReflectorProtocol::Stun, true, range));
     }

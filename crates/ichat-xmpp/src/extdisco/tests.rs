@@ -79,9 +79,15 @@ fn what_a_server_does_not_say_has_its_usual_value() {
     for (attributes, expected) in [
         ("type='stun' host='h'", "stun h 3478 udp"),
         ("type='turns' host='h'", "turns h 5349 tcp"),
-        ("type='turn' host='[2001:db8::1]' port='80' transport='tcp'", "turn 2001:db8::1 80 tcp"),
+        (
+            "type='turn' host='[2001:db8::1]' port='80' transport='tcp'",
+            "turn 2001:db8::1 80 tcp",
+        ),
         ("type='ftp' host='h' port='21'", "ftp h 21 tcp"),
-        ("type='turn' host='h' transport='sctp' port=''", "turn h 3478 sctp"),
+        (
+            "type='turn' host='h' transport='sctp' port=''",
+            "turn h 3478 sctp",
+        ),
     ] {
         let service = one(attributes).unwrap();
         let (kind, transport) = (service.kind.as_str(), service.transport.as_str());
@@ -92,7 +98,10 @@ fn what_a_server_does_not_say_has_its_usual_value() {
 
 #[test]
 fn what_cannot_be_used_is_left_out() {
-    let long = format!("type='turn' host='h' username='{}'", "x".repeat(TEXT_LIMIT + 1));
+    let long = format!(
+        "type='turn' host='h' username='{}'",
+        "x".repeat(TEXT_LIMIT + 1)
+    );
     for attributes in [
         "",
         "type='turn'",

@@ -42,31 +42,88 @@ fn found(local: &str, seen: &[(&str, &str)]) -> Findings {
 
 fn verdict(findings: &Findings) -> (Verdict, String) {
     let check = check(findings);
-    let mapping = check.details.get("mapping").and_then(|value| value.as_str());
+    let mapping = check
+        .details
+        .get("mapping")
+        .and_then(|value| value.as_str());
     (check.verdict, mapping.unwrap_or_default().to_owned())
 }
 
 #[test]
 fn each_kind_of_nat_is_told_for_what_it_is() {
     for (local, seen, expected, mapping) in [
-        (HOME, &[("198.51.100.1:5678", "203.0.113.9:16402"), ("198.51.100.2:3478", "203.0.113.9:16402")][..], Verdict::Ok, "independent"),
-        (HOME, &[("198.51.100.1:5678", "203.0.113.9:4711"), ("198.51.100.2:3478", "203.0.113.9:4711")], Verdict::Ok, "independent"),
-        (HOME, &[("198.51.100.1:5678", "203.0.113.9:4711"), ("198.51.100.2:3478", "203.0.113.9:4712")], Verdict::Problem, "dependent"),
-        (HOME, &[("198.51.100.1:5678", "203.0.113.9:16402")], Verdict::Warning, "translated"),
-        (HOME, &[("192.168.1.1:5678", HOME)], Verdict::Warning, "none"),
-        ("203.0.113.9:16402", &[("198.51.100.1:5678", "203.0.113.9:16402")], Verdict::Ok, "none"),
+        (
+            HOME,
+            &[
+                ("198.51.100.1:5678", "203.0.113.9:16402"),
+                ("198.51.100.2:3478", "203.0.113.9:16402"),
+            ][..],
+            Verdict::Ok,
+            "independent",
+        ),
+        (
+            HOME,
+            &[
+                ("198.51.100.1:5678", "203.0.113.9:4711"),
+                ("198.51.100.2:3478", "203.0.113.9:4711"),
+            ],
+            Verdict::Ok,
+            "independent",
+        ),
+        (
+            HOME,
+            &[
+                ("198.51.100.1:5678", "203.0.113.9:4711"),
+                ("198.51.100.2:3478", "203.0.113.9:4712"),
+            ],
+            Verdict::Problem,
+            "dependent",
+        ),
+        (
+            HOME,
+            &[("198.51.100.1:5678", "203.0.113.9:16402")],
+            Verdict::Warning,
+            "translated",
+        ),
+        (
+            HOME,
+            &[("192.168.1.1:5678", HOME)],
+            Verdict::Warning,
+            "none",
+        ),
+        (
+            "203.0.113.9:16402",
+            &[("198.51.100.1:5678", "203.0.113.9:16402")],
+            Verdict::Ok,
+            "none",
+        ),
         // The one at home knows nothing of the router.
-        (HOME, &[("192.168.1.1:5678", HOME), ("198.51.100.2:3478", "203.0.113.9:16402")], Verdict::Warning, "translated"),
+        (
+            HOME,
+            &[
+                ("192.168.1.1:5678", HOME),
+                ("198.51.100.2:3478", "203.0.113.9:16402"),
+            ],
+            Verdict::Warning,
+            "translated",
+        ),
         (HOME, &[("198.51.100.1:5678", "")], Verdict::Skipped, ""),
     ] {
-        assert_eq!(verdict(&found(local, seen)), (expected, mapping.to_owned()), "{seen:?}");
+        assert_eq!(
+            verdict(&found(local, seen)),
+            (expected, mapping.to_owned()),
+            "{seen:?}"
+        );
     }
     assert_eq!(verdict(&Findings::default()).0, Verdict::Skipped);
 }
 
 #[test]
 fn a_relay_makes_the_worst_nat_bearable() {
-    let seen = [("198.51.100.1:1", "203.0.113.9:4711"), ("198.51.100.2:1", "203.0.113.9:4712")];
+    let seen = [
+        ("198.51.100.1:1", "203.0.113.9:4711"),
+        ("198.51.100.2:1", "203.0.113.9:4712"),
+    ];
     let mut findings = found(HOME, &seen);
     findings.relayed.push(Relayed {
         place: place(),
@@ -78,16 +135,30 @@ fn a_relay_makes_the_worst_nat_bearable() {
             returned: true,
         }),
     });
-    assert_eq!(verdict(&findings), (Verdict::Warning, "dependent".to_owned()));
+    assert_eq!(
+        verdict(&findings),
+        (Verdict::Warning, "dependent".to_owned())
+    );
 }
 
 #[test]
 fn a_carriers_nat_and_servers_at_one_address_are_told() {
     let shared = found(
         "100.70.1.2:16402",
-        &[("198.51.100.1:1", "203.0.113.9:16402"), ("198.51.100.1:2", "203.0.113.9:16402")],
+        &[
+            ("198.51.100.1:1", "203.0.113.9:16402"),
+            ("198.51.100.1:2", "203.0.113.9:16402"),
+        ],
     );
     let check = check(&shared);
-    assert!(check.advice.is_some_and(|advice| advice.contains("100.64.0.0/10")));
-    assert!(check.message.contains("share an address"), "{}", check.message);
+    assert!(
+        check
+            .advice
+            .is_some_and(|advice| advice.contains("100.64.0.0/10"))
+    );
+    assert!(
+        check.message.contains("share an address"),
+        "{}",
+        check.message
+    );
 }

@@ -78,8 +78,7 @@ impl Work {
         protocol: ReflectorProtocol,
         addresses: Result<Vec<SocketAddr>, NotAsked>,
     ) -> Result<Range, NotAsked> {
-        let (four, six): (Vec<_>, Vec<_>) =
-            addresses?.into_iter().partition(SocketAddr::is_ipv4);
+        let (four, six): (Vec<_>, Vec<_>) = addresses?.into_iter().partition(SocketAddr::is_ipv4);
         let six = six
             .into_iter()
             .filter(|_| protocol == ReflectorProtocol::Stun);
@@ -156,10 +155,16 @@ impl Work {
             let now = Instant::now();
             self.turn(network, now);
             let waits_for_loan = started + ANSWER > now
-                || self.relays.iter().any(|borrowing| borrowing.tested.is_some());
+                || self
+                    .relays
+                    .iter()
+                    .any(|borrowing| borrowing.tested.is_some());
             let open = self.settled.iter().any(|settled| !settled)
                 || waits_for_loan
-                    && self.relays.iter().any(|borrowing| !borrowing.is_settled(now));
+                    && self
+                        .relays
+                        .iter()
+                        .any(|borrowing| !borrowing.is_settled(now));
             if !open || now >= end {
                 break;
             }
@@ -238,9 +243,10 @@ impl Work {
             }
         }
         for borrowing in &mut self.relays {
-            let seen = self.sights.iter().find_map(|sight| {
-                sight.mapped.filter(|_| sight.local == borrowing.local)
-            });
+            let seen = self
+                .sights
+                .iter()
+                .find_map(|sight| sight.mapped.filter(|_| sight.local == borrowing.local));
             let ourselves = seen.map_or(borrowing.local, |(mapped, _)| mapped);
             borrowing.turn(network, now, ourselves);
         }
@@ -265,7 +271,9 @@ impl Work {
                 borrowing.loan.returned = true;
                 return;
             }
-            let taken = borrowing.relay.handle_datagram(now, *local, *remote, octets);
+            let taken = borrowing
+                .relay
+                .handle_datagram(now, *local, *remote, octets);
             if taken != ichat_ice::gather::Relayed::NotOurs {
                 return;
             }
