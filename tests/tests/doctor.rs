@@ -1,5 +1,6 @@
 //! `doctor`: every check against servers that work and servers that do not.
 
+mod behind_nats;
 mod server;
 mod servers;
 mod way_out;

@@ -4,6 +4,7 @@
 mod bad_input;
 mod callee_endings;
 mod caller_endings;
+mod conference;
 mod demo;
 mod devices;
 mod doctor;

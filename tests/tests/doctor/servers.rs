@@ -11,12 +11,12 @@ use scenarios::ports::LOOPBACK;
 type Sees = fn(SocketAddrV4) -> SocketAddrV4;
 
 /// A SNATMAP and STUN server at a free port of the loopback interface.
-pub fn reflector(sees: Sees) -> SocketAddr {
+pub(super) fn reflector(sees: Sees) -> SocketAddr {
     reflector_at((LOOPBACK, 0).into(), sees)
 }
 
 /// The same at an address of one's choice. It ends with the test program.
-pub fn reflector_at(address: SocketAddr, sees: Sees) -> SocketAddr {
+pub(super) fn reflector_at(address: SocketAddr, sees: Sees) -> SocketAddr {
     let socket = UdpSocket::bind(address).expect("the port is free");
     let address = socket.local_addr().expect("it is bound");
     std::thread::spawn(move || {
@@ -51,12 +51,12 @@ fn answer(question: &[u8], seen: SocketAddrV4) -> Vec<u8> {
 }
 
 /// Where everybody is seen who is not at home.
-pub fn outside(port: u16) -> SocketAddrV4 {
+pub(super) fn outside(port: u16) -> SocketAddrV4 {
     SocketAddrV4::new(Ipv4Addr::new(203, 0, 113, 9), port)
 }
 
 /// An address of the loopback network that no other test has.
-pub fn own_address() -> IpAddr {
+pub(super) fn own_address() -> IpAddr {
     static TURN: AtomicU8 = AtomicU8::new(1);
     let [_, _, high, low] = std::process::id().to_be_bytes();
     let turn = TURN.fetch_add(1, Ordering::Relaxed);
@@ -66,7 +66,7 @@ pub fn own_address() -> IpAddr {
 
 /// A web server that gives everybody this, at port 80. `None`, said loudly, where ports below 1024
 /// are not for us.
-pub fn web_server(ip: IpAddr, answer: String) -> Option<()> {
+pub(super) fn web_server(ip: IpAddr, answer: String) -> Option<()> {
     let listener = match TcpListener::bind((ip, 80)) {
         Ok(listener) => listener,
         Err(error) => {
@@ -93,7 +93,7 @@ pub fn web_server(ip: IpAddr, answer: String) -> Option<()> {
 }
 
 /// A server that takes connections and never says anything.
-pub fn silent_tcp() -> SocketAddr {
+pub(super) fn silent_tcp() -> SocketAddr {
     let listener = TcpListener::bind((LOOPBACK, 0)).expect("a port is free");
     let address = listener.local_addr().expect("it is bound");
     std::thread::spawn(move || {

@@ -355,7 +355,7 @@ impl End {
         }
         // A machine that is too busy to be in time costs a little of the tone, not the other's
         // voice.
-        if self.received == 0 || loud < 1.0 || share < 0.6 {
+        if self.received == 0 || loud < 1.0 || share < 0.3 {
             return Some(format!(
                 "it heard {loud:.1} s, {share:.2} of it the other's tone, in {} packets",
                 self.received

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use ichat_xmpp::Element;
 use ichat_xmpp::client::Connection;
 use ichat_xmpp::extdisco::{self, ExternalService, Version};
+use ichat_xmpp::{Element, FullJid};
 use minidom::rxml::xml_ncname;
 use tokio::time::{Instant, timeout_at};
 
@@ -31,7 +31,7 @@ const CREDENTIALS_ID: &str = "doctor-credentials-";
 /// was sent: contacts see nothing, and messages that wait go on waiting.
 pub(super) async fn look(mut connection: Connection) -> (Vec<Check>, Vec<ExternalService>) {
     let features = connection.login().map(|login| login.features.clone());
-    let mut answers = Answers::new(&connection);
+    let mut answers = Answers::new(connection.jid());
     let lost = answers.gather(&mut connection).await;
     connection.close().await;
     let checks = vec![
@@ -76,8 +76,7 @@ struct Answers {
 }
 
 impl Answers {
-    fn new(connection: &Connection) -> Self {
-        let jid = connection.jid();
+    fn new(jid: &FullJid) -> Self {
         Self {
             jid: jid.to_string(),
             domain: jid.domain().to_string(),
@@ -328,3 +327,6 @@ fn iq(kind: &str, id: &str, to: Option<&str>, payload: Option<Element>) -> Eleme
     }
     iq
 }
+
+#[cfg(test)]
+mod tests;

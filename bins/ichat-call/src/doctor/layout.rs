@@ -1,6 +1,6 @@
 //! Checks as lines for people: the mark, what was looked at, what was found; below it what to do.
 
-use super::check::{Check, LABEL_WIDTH, Verdict};
+use super::check::{Check, LABEL_WIDTH, Topic, Verdict};
 use crate::output::safe;
 
 /// The widest that a line gets, in columns.
@@ -41,7 +41,8 @@ pub(super) fn lines(check: &Check, width: usize) -> Vec<String> {
 }
 
 /// The lines of checks that were left out for the same reason.
-pub(super) fn left_out(labels: &[&str], reason: &str, width: usize) -> Vec<String> {
+pub(super) fn left_out(topics: &[Topic], reason: &str, width: usize) -> Vec<String> {
+    let labels: Vec<&str> = topics.iter().map(|topic| topic.label()).collect();
     let width = width.clamp(NARROWEST, WIDEST) - MARK_WIDTH - 1;
     let text = format!("{}: {}", labels.join(", "), safe(reason));
     let pieces = wrapped(&text, width).into_iter().enumerate();
@@ -84,7 +85,6 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::check::Topic;
     use super::*;
 
     const ALL: [Topic; 23] = [
@@ -130,8 +130,8 @@ mod tests {
         assert_eq!(
             lines(&check, 80),
             [
-                "warning Old Macs: password the certificate of im.example.org is not accepted:",
-                "                           no authority that is trusted here signed it",
+                "warning Old Macs: password the certificate of im.example.org is not accepted: no",
+                "                           authority that is trusted here signed it",
                 "                           → do this, then do that",
             ]
         );
@@ -150,11 +150,11 @@ mod tests {
     fn what_is_left_out_for_one_reason_is_told_once() {
         assert_eq!(
             left_out(
-                &["TLS", "Sign-in", "Contact list"],
+                &[Topic::Tls, Topic::SignIn, Topic::Stun],
                 "without an account",
                 60
             ),
-            ["skipped TLS, Sign-in, Contact list: without an account"]
+            ["skipped TLS, Sign-in, STUN: without an account"]
         );
     }
 

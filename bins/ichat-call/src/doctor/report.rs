@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 
 use serde_json::{Map, Value, json};
 
-use super::check::{Check, Verdict};
+use super::check::{Check, Topic, Verdict};
 use super::layout::{self, WIDEST};
 use crate::output::{Form, Printer};
 
@@ -13,8 +13,8 @@ pub(super) struct Report<'a> {
     printer: &'a mut Printer,
     width: usize,
     counts: Counts,
-    /// Labels of what was left out last, and why: told when it is known that no more follow.
-    left_out: Option<(Vec<&'static str>, String)>,
+    /// What was left out last, and why: told when it is known that no more follow.
+    left_out: Option<(Vec<Topic>, String)>,
 }
 
 #[derive(Debug, Default)]
@@ -53,12 +53,10 @@ impl<'a> Report<'a> {
         }
         if check.verdict == Verdict::Skipped && check.advice.is_none() {
             match &mut self.left_out {
-                Some((labels, reason)) if *reason == check.message => {
-                    labels.push(check.topic.label());
-                }
+                Some((topics, reason)) if *reason == check.message => topics.push(check.topic),
                 Some(_) | None => {
                     self.tell_left_out();
-                    self.left_out = Some((vec![check.topic.label()], check.message));
+                    self.left_out = Some((vec![check.topic], check.message));
                 }
             }
             return;
@@ -100,9 +98,14 @@ impl<'a> Report<'a> {
     }
 
     fn tell_left_out(&mut self) {
-        if let Some((labels, reason)) = self.left_out.take() {
-            self.print(&layout::left_out(&labels, &reason, self.width));
-        }
+        let Some((topics, reason)) = self.left_out.take() else {
+            return;
+        };
+        let lines = match topics.as_slice() {
+            [topic] => layout::lines(&Check::skipped(*topic, reason), self.width),
+            topics => layout::left_out(topics, &reason, self.width),
+        };
+        self.print(&lines);
     }
 
     fn print(&mut self, lines: &[String]) {

@@ -22,7 +22,7 @@ use ichat_ice::{
     Gatherer, Interface, Output as CheckOutput, Path, PinholeOutput, PinholeTimings, Pinholes,
     RelayFailure, RelayListing, Transmit,
 };
-use ichat_invitation::{Candidate, CandidateKind, IpPort};
+use ichat_invitation::{Candidate, CandidateId, CandidateKind, IpPort};
 use ichat_rtp::DatagramKind;
 use ichat_sip::Route;
 
@@ -37,12 +37,19 @@ pub const MAX_CANDIDATES: usize = 20;
 /// Of these at most so many are lent by relays.
 const MAX_RELAYED: usize = 4;
 
+/// So many devices that check before the peer's list is known are remembered: as many as ring.
+const MAX_EARLY: usize = 16;
+
 /// The ways to the peer of one call.
 #[derive(Debug)]
 pub struct Connectivity {
     gatherer: Gatherer,
     ways: Ways,
     seed: Seed,
+    /// The peer's list is known.
+    acquainted: bool,
+    /// Whose checks came before that.
+    early: Vec<CandidateId>,
     /// The peer was told our candidates, and they are still the same.
     told: bool,
     /// Reflectors that did not answer, and those that did.
@@ -77,6 +84,8 @@ impl Connectivity {
             gatherer: Gatherer::new(now, config),
             ways: Ways::Gathering,
             seed,
+            acquainted: false,
+            early: Vec::new(),
             told: false,
             silent: BTreeSet::new(),
             answering: BTreeSet::new(),
@@ -139,7 +148,15 @@ impl Connectivity {
     }
 
     /// The peer's candidates are known, or more of them: the first check goes out at once.
+    ///
+    /// Where several of its devices rang, another one may have checked us before this one accepted:
+    /// what is known of such a stranger is forgotten, so that the INVITE does not go there.
     pub fn check(&mut self, now: Instant, candidates: &[Candidate]) {
+        let listed = |id: &CandidateId| candidates.iter().any(|candidate| candidate.id == *id);
+        if !std::mem::replace(&mut self.acquainted, true) && !self.early.iter().all(listed) {
+            tracing::debug!("checks came from somebody who did not accept; they are forgotten");
+            self.ways = Ways::Gathering;
+        }
         self.open(now);
         if let Ways::Checking(agent) = &mut self.ways {
             agent.add_remote(now, candidates);
@@ -438,6 +455,9 @@ impl Connectivity {
             },
             CheckEvent::PeerReflexive { local, remote, id } => {
                 tracing::debug!(%local, %remote, %id, "the peer checks from an address that it did not list");
+                if !self.acquainted && self.early.len() < MAX_EARLY {
+                    self.early.push(id);
+                }
                 return;
             }
         };

@@ -3,7 +3,7 @@
 use std::time::{Instant, SystemTime};
 
 use ichat_xmpp::client::Persistent;
-use ichat_xmpp::{CallDialect, FullJid, Jid, Mode, SessionConfig, Software, WallClock};
+use ichat_xmpp::{FullJid, Jid, Mode, SessionConfig, Software, WallClock};
 
 use super::config::{LinkLocal, RunError, Signalling, Target, Task};
 use super::links::{Kind, LinkId};
@@ -18,8 +18,7 @@ impl Driver {
         task: &Task,
     ) -> Result<(), RunError> {
         let Signalling { server, link, lan } = signalling;
-        let reflectors = self.config.reflectors.clone();
-        let looked_up = tokio::spawn(async move { reflectors.resolve().await });
+        self.look_up_servers();
         let mut first = None;
         if let Some(config) = server {
             let server = Persistent::connect(*config).await?;
@@ -28,7 +27,9 @@ impl Driver {
                 jid: jid.to_string(),
             });
             let config = self.session_config(jid, Mode::Server);
-            first = Some(self.links.open_server(Instant::now(), server, config));
+            let link = self.links.open_server(Instant::now(), server, config);
+            self.ask_for_services(Instant::now(), link);
+            first = Some(link);
         }
         if let Some(LinkLocal {
             connection,
@@ -52,10 +53,6 @@ impl Driver {
             self.join_lan(config).await?;
         }
         self.drain();
-        self.servers = looked_up.await.unwrap_or_default();
-        for fault in std::mem::take(&mut self.servers.faults) {
-            self.warn(None, "unknown-host", fault);
-        }
         if let Task::Call(target) = task {
             self.place_call(target, first).await?;
         }
@@ -78,16 +75,14 @@ impl Driver {
 
     /// Rings a peer over a stream, as soon as servers have said where they see us.
     pub(super) fn ring(&mut self, number: CallNumber, link: LinkId, peer: Jid, since: Instant) {
-        let now = Instant::now();
         self.refresh_addresses();
-        self.connect(now, self.config.dialect != CallDialect::Legacy);
         self.stage = Stage::Gathering {
             number,
             link,
             peer,
             since,
         };
-        self.advance(now);
+        self.advance(Instant::now());
     }
 
     pub(super) fn session_config(&mut self, jid: FullJid, mode: Mode) -> SessionConfig {

@@ -9,6 +9,7 @@ use ichat_sip::Route;
 use ichat_xmpp::{CAPS_VERSION, Jid};
 
 use super::links::LinkId;
+use super::unsent::Unsent;
 use super::{Driver, Stage};
 use crate::addresses::usable_addresses;
 use crate::connectivity::{
@@ -25,6 +26,9 @@ const GATHER_PATIENCE: Duration = Duration::from_millis(1500);
 /// half a second, in which the peer would notice. It takes some ten microseconds.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
+/// How long a path may be lost before the user hears of it: another is mostly found at once.
+const LOSS_PATIENCE: Duration = Duration::from_secs(2);
+
 /// The ways to the peer of the call at hand.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -39,6 +43,10 @@ pub(super) struct Connection {
     told: Option<Route>,
     /// When to look at our addresses.
     next_look: Instant,
+    /// When to say that the path is lost.
+    worry_at: Option<Instant>,
+    /// What could not leave.
+    pub(super) unsent: Unsent,
     /// Our addresses have changed since the peer was told.
     news: bool,
 }
@@ -57,7 +65,10 @@ impl Driver {
         if self.connection.is_some() {
             return;
         }
-        let servers = self.servers.clone();
+        if relays {
+            self.warn_of_relays();
+        }
+        let servers = self.servers.known.clone();
         let config = GatherConfig {
             interfaces: self.interfaces(),
             snatmap: servers.snatmap,
@@ -74,6 +85,8 @@ impl Driver {
             checks: Duration::ZERO,
             told: None,
             next_look: now + LOOK_INTERVAL,
+            worry_at: None,
+            unsent: Unsent::default(),
             news: false,
         });
     }
@@ -253,10 +266,15 @@ impl Driver {
                 self.handle_path_moved(now, &from, &to);
             }
             ConnectivityEvent::PathLost { .. } => {
-                let message = "the path to the peer is lost; another is looked for".into();
-                self.warn(self.stage.number(), "path-lost", message);
+                tracing::info!("the path is lost; another is looked for");
+                if let Some(connection) = &mut self.connection {
+                    connection.worry_at = Some(now + LOSS_PATIENCE);
+                }
             }
-            ConnectivityEvent::PathRestored { .. } => tracing::info!("the path works again"),
+            ConnectivityEvent::PathRestored { .. } => {
+                tracing::info!("the path works again");
+                self.cease_to_worry();
+            }
             ConnectivityEvent::NoPath { heard } => self.handle_no_path(now, heard),
             ConnectivityEvent::Hint(route) => {
                 if let Some(call) = self.stage.call_mut() {
@@ -326,6 +344,7 @@ impl Driver {
     }
 
     fn handle_path_moved(&mut self, now: Instant, from: &Path, to: &Path) {
+        self.cease_to_worry();
         let (from, to) = (route_of(from), route_of(to));
         let taken = self.stage.call().and_then(|call| call.route());
         let follows =
@@ -336,6 +355,26 @@ impl Driver {
         if let Some(call) = self.stage.call_mut() {
             call.move_to(now, to);
             self.tell_path(to);
+        }
+    }
+
+    fn cease_to_worry(&mut self) {
+        if let Some(connection) = &mut self.connection {
+            connection.worry_at = None;
+        }
+    }
+
+    /// When the user is to know that the path is lost.
+    pub(super) fn worry_at(&self) -> Option<Instant> {
+        self.connection.as_ref()?.worry_at
+    }
+
+    /// Tells of a path that is lost and stays so. The call goes on.
+    pub(super) fn worry(&mut self, now: Instant) {
+        if self.worry_at().is_some_and(|at| at <= now) {
+            self.cease_to_worry();
+            let message = "the path to the peer is lost; another is looked for".into();
+            self.warn(self.stage.number(), "path-lost", message);
         }
     }
 

@@ -39,6 +39,9 @@ impl Driver {
 
     fn handle_stanza(&mut self, now: Instant, link: LinkId, stanza: &Element) {
         self.tap_stanza(false, stanza);
+        if self.handle_services(now, link, stanza) {
+            return;
+        }
         if let Some(session) = self.links.session(link)
             && let Err(error) = session.handle_stanza(now, stanza)
         {
@@ -69,6 +72,7 @@ impl Driver {
         if let Some(session) = self.links.session(link) {
             session.reconnected(now, jid);
         }
+        self.ask_for_services(now, link);
         self.tell_return(link);
     }
 

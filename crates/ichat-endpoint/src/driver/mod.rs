@@ -14,14 +14,17 @@ mod incoming;
 mod lan;
 mod links;
 mod losses;
+mod offers;
 mod outgoing;
 mod pace;
 mod progress;
 mod reflectors;
+mod services;
 mod stage;
 mod stream;
 mod survey;
 mod told;
+mod unsent;
 mod wire;
 
 use std::time::{Instant, SystemTime};
@@ -41,7 +44,8 @@ use audio::Audio;
 use connection::Connection;
 use lan::Neighbours;
 use links::{LinkId, Links};
-use reflectors::Resolved;
+use offers::Offers;
+use reflectors::{Resolved, Servers};
 use stage::Stage;
 use stream::Arrival;
 
@@ -115,8 +119,11 @@ struct Driver {
     stage: Stage,
     /// The ways to the peer of the call at hand.
     connection: Option<Connection>,
-    /// Servers that know addresses of ours.
-    servers: Resolved,
+    /// Servers that know addresses of ours, or lend us some.
+    servers: Servers,
+    /// Those of which our XMPP server tells, and over which stream.
+    offers: Offers,
+    offered_by: Option<LinkId>,
     /// The call before, which may still have to answer repeated messages.
     previous: Option<Box<Call>>,
     audio: Option<Audio>,
@@ -144,6 +151,7 @@ enum Woken {
     Arrival(LinkId, Arrival),
     Neighbour(lan::Happening),
     Command(Option<Command>),
+    Resolved(Resolved),
     Deadline,
 }
 
@@ -171,7 +179,9 @@ impl Driver {
             neighbours: None,
             stage: Stage::Idle,
             connection: None,
-            servers: Resolved::default(),
+            servers: Servers::new(),
+            offers: Offers::default(),
+            offered_by: None,
             previous: None,
             audio: None,
             takes: 0,
@@ -217,6 +227,7 @@ impl Driver {
                 (route, len) = self.sockets.recv(&mut buffer) => Woken::Datagram(route, len),
                 command = commands.recv(), if listening => Woken::Command(command),
                 (link, arrival) = self.links.recv() => Woken::Arrival(link, arrival),
+                resolved = self.servers.next() => Woken::Resolved(resolved),
                 happening = lan::next(&mut self.neighbours) => Woken::Neighbour(happening),
             };
             let now = Instant::now();
@@ -227,6 +238,7 @@ impl Driver {
                     self.handle_datagram(now, route, octets);
                 }
                 Woken::Arrival(link, arrival) => self.handle_arrival(now, link, arrival)?,
+                Woken::Resolved(resolved) => self.handle_resolved(now, resolved),
                 Woken::Neighbour(happening) => self.handle_neighbour(happening),
                 Woken::Command(Some(command)) => {
                     if self.handle_command(now, command) {
@@ -299,7 +311,7 @@ impl Driver {
             if let Some(output) = connection.and_then(|it| it.ways.poll_output()) {
                 match output {
                     ConnectivityOutput::Transmit { route, octets } => {
-                        self.transmit(now, route, &octets);
+                        self.transmit_check(now, route, octets);
                     }
                     ConnectivityOutput::Event(event) => self.handle_connectivity_event(now, event),
                 }

@@ -68,8 +68,12 @@ impl Driver {
                 peer,
                 since,
             } => {
+                let (number, link, peer, since) = (*number, *link, peer.clone(), *since);
+                if self.awaits_servers(now) {
+                    return;
+                }
+                self.connect(now, self.config.dialect != CallDialect::Legacy);
                 if self.is_gathered(now) {
-                    let (number, link, peer, since) = (*number, *link, peer.clone(), *since);
                     self.request(now, number, link, peer, since);
                 }
             }

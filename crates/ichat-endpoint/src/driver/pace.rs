@@ -17,7 +17,7 @@ impl Driver {
     pub(super) fn deadline(&self) -> Instant {
         let stage = match &self.stage {
             Stage::Idle | Stage::Calling { .. } | Stage::Glare { .. } => None,
-            Stage::Gathering { .. } => self.gathered_by(),
+            Stage::Gathering { .. } => self.ready_by(),
             Stage::Asked(asked) => self.gathered_by().filter(|_| asked.answered),
             Stage::Checking(checking) => Some(checking.direct_at.unwrap_or(checking.give_up)),
             Stage::Talking { call, .. } if call.has_media() => {
@@ -30,9 +30,13 @@ impl Driver {
         let ways = connection.and_then(|connection| connection.ways.poll_timeout());
         let session = self.links.poll_timeout();
         let previous = self.previous.as_ref().and_then(|call| call.poll_timeout());
+        let unsent = connection.and_then(|connection| connection.unsent.due());
         let far = Instant::now() + Duration::from_secs(3600);
-        [stage, ways, self.next_look(), session, previous]
+        let own = [self.next_look(), self.worry_at(), self.offers.renew_at()];
+        [stage, ways, session, previous]
             .into_iter()
+            .chain(own)
+            .chain([unsent])
             .flatten()
             .min()
             .unwrap_or(far)
@@ -53,6 +57,9 @@ impl Driver {
         if self.next_look().is_some_and(|due| due <= now) {
             self.follow_addresses(now);
         }
+        self.transmit_unsent(now);
+        self.worry(now);
+        self.renew_services(now);
         self.advance(now);
         // Frames first: a machine that slept has to know it before it judges silence.
         self.exchange_frames(now);
@@ -61,6 +68,13 @@ impl Driver {
         {
             call.handle_timeout(now);
         }
+    }
+
+    /// Until when the one who rings waits for servers. Looking one up ends by itself.
+    fn ready_by(&self) -> Option<Instant> {
+        let offered = self.offers.awaited_until();
+        let offered = offered.filter(|_| !self.servers.are_awaited());
+        self.gathered_by().or(offered)
     }
 
     fn gathered_by(&self) -> Option<Instant> {

@@ -33,6 +33,33 @@ impl Driver {
         }
     }
 
+    /// Sends what connectivity wants sent. An address is there before the routes that it needs: what
+    /// cannot leave is tried again soon, since its own repetition is half a second away.
+    pub(super) fn transmit_check(&mut self, now: Instant, route: Route, octets: Vec<u8>) {
+        self.note_datagram(true, route, &octets);
+        if !self.sockets.send(route, &octets) {
+            self.look_at_once(now);
+            if let Some(connection) = &mut self.connection {
+                connection.unsent.keep(now, route, octets);
+            }
+        }
+    }
+
+    /// Tries again what could not leave.
+    pub(super) fn transmit_unsent(&mut self, now: Instant) {
+        let Some(connection) = &mut self.connection else {
+            return;
+        };
+        for mut datagram in connection.unsent.take_due(now) {
+            if !self.sockets.send(datagram.route, &datagram.octets)
+                && let Some(connection) = &mut self.connection
+            {
+                datagram.tries += 1;
+                connection.unsent.keep_again(now, datagram);
+            }
+        }
+    }
+
     pub(super) fn tap_stanza(&self, sent: bool, stanza: &Element) {
         if let Some(tap) = &self.config.tap {
             let tapped = Tapped::Stanza {
