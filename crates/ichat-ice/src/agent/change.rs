@@ -47,7 +47,7 @@ impl Agent {
         match heir {
             Some(heir) => {
                 self.move_to(now, heir, ChangeCause::LocalGone);
-                self.ask_new_path(now);
+                self.ask_path(now);
             }
             None => {
                 self.selected = None;

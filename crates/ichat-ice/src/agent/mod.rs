@@ -115,6 +115,10 @@ impl Agent {
             self.form_pairs();
             self.next_start = self.next_start.max(now);
         }
+        if any_new {
+            // Maybe because the peer's network has changed.
+            self.ask_path(now);
+        }
         self.handle_timeout(now);
     }
 

@@ -7,6 +7,9 @@ use super::Timings;
 
 /// Packets in a row, none later than the silence that raises doubt, that count as steady.
 const STEADY: u32 = 10;
+/// How long nothing comes before doubt is raised where as many packets came, but not in a row: much
+/// is lost.
+const LONG_SILENCE: Duration = Duration::from_secs(1);
 
 /// Names a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,6 +40,8 @@ pub(super) struct Route {
     pub(super) dead: bool,
     pub(super) traffic: Option<Instant>,
     pub(super) streak: u32,
+    /// Packets none of which came later than a long silence.
+    flow: u32,
     pub(super) keepalive: Keepalive,
 }
 
@@ -67,6 +72,7 @@ impl Route {
             dead: false,
             traffic: None,
             streak: 0,
+            flow: 0,
             keepalive: Keepalive::Idle { until: None },
         }
     }
@@ -106,14 +112,18 @@ impl Route {
 
     /// A packet of the peer's came, media or signalling.
     pub(super) fn note_traffic(&mut self, now: Instant, timings: &Timings) {
-        let steady = self
+        let gap = self
             .traffic
-            .is_some_and(|last| now.saturating_duration_since(last) < timings.silence);
-        self.streak = if steady {
-            self.streak.saturating_add(1)
-        } else {
-            1
+            .map_or(Duration::MAX, |last| now.saturating_duration_since(last));
+        let counted = |count: u32, limit| {
+            if gap < limit {
+                count.saturating_add(1)
+            } else {
+                1
+            }
         };
+        self.streak = counted(self.streak, timings.silence);
+        self.flow = counted(self.flow, LONG_SILENCE);
         self.traffic = Some(now);
         self.dead = false;
         if let Keepalive::Asking { .. } = self.keepalive {
@@ -123,10 +133,22 @@ impl Route {
         }
     }
 
-    /// When it will have been silent for too long, where packets came steadily.
+    /// When it will have been silent for too long, where packets came steadily, or at least often.
     pub(super) fn silent_at(&self, timings: &Timings) -> Option<Instant> {
-        let traffic = self.traffic.filter(|_| self.streak >= STEADY)?;
-        Some(traffic + timings.silence)
+        let silence = if self.streak >= STEADY {
+            timings.silence
+        } else if self.flow >= STEADY {
+            LONG_SILENCE
+        } else {
+            return None;
+        };
+        Some(self.traffic? + silence)
+    }
+
+    /// Silence from now on says nothing, until packets come again.
+    pub(super) fn expect_nothing(&mut self) {
+        self.streak = 0;
+        self.flow = 0;
     }
 
     /// Whether anything showed since `since` that it works.

@@ -133,7 +133,7 @@ impl Agent {
         let path = self.path_of(id);
         if let Some(route) = self.route_mut(id) {
             // What was silent on it while another was in use says nothing.
-            route.streak = 0;
+            route.expect_nothing();
         }
         self.failed = false;
         self.selected = Some(Selected {

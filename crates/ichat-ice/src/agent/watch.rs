@@ -117,8 +117,9 @@ impl Agent {
         }
     }
 
-    /// The path in use was in reserve until now, and last asked a while ago. Asks it.
-    pub(super) fn ask_new_path(&mut self, now: Instant) {
+    /// Asks the path in use: it was in reserve until now, and last asked a while ago, or something
+    /// has changed at the peer.
+    pub(super) fn ask_path(&mut self, now: Instant) {
         self.doubt(now, self.timings.verdict * 2);
     }
 
@@ -146,8 +147,12 @@ impl Agent {
                 }
             }
             Health::Doubted { since, lost, .. } if route.lives_since(since) => {
+                let is_mute = route.traffic.is_none_or(|traffic| traffic < since);
                 if lost {
                     self.event(Event::PathRestored { path });
+                }
+                if let Some(route) = self.route_mut(id).filter(|_| is_mute) {
+                    route.expect_nothing();
                 }
                 if let Some(selected) = &mut self.selected {
                     selected.health = Health::Fine;

@@ -46,6 +46,8 @@ pub struct Gatherer {
 struct Asked {
     reflector: Reflector,
     mapped: Option<SocketAddr>,
+    /// When it last answered.
+    heard: Option<Instant>,
     /// Shared by reflectors that see the same: the first one has it.
     candidate: Option<LocalCandidate>,
     settled: bool,
@@ -58,6 +60,8 @@ struct Borrowed {
     /// Place of the server in the configuration.
     server: usize,
     candidate: Option<LocalCandidate>,
+    /// When it lent an address.
+    lent: Option<Instant>,
     /// Asks the server where it sees us, while it lends an address.
     watch: Option<Reflector>,
     /// Whether it ever answered.

@@ -8,7 +8,7 @@ use ichat_ice::PathKind;
 use netsim::{Change, RouterPlan, RunError, Scenario, Stage, Tap, oracle};
 
 use super::call::{BOTH, CALLEE, CALLER, Call};
-use super::peer::FRAME;
+use super::peer::{FRAME, Peer};
 use super::plan::{Mishap, Plan};
 
 /// Within that both sides have a path or know that there is none, and media flows again after a
@@ -22,8 +22,6 @@ const BUSIEST_SECOND: usize = 250;
 /// What became of a run.
 #[derive(Clone, Debug)]
 pub struct Report {
-    pub seed: u64,
-    pub early: bool,
     /// What the oracle said of the network when the path was found.
     pub is_direct: bool,
     /// Which sides had a relayed address.
@@ -31,8 +29,11 @@ pub struct Report {
     pub kinds: [Option<PathKind>; 2],
     /// From both lists known to a path on both sides.
     pub took: Option<Duration>,
-    /// From the mishap in the call to media both ways; none if none, or not possible any more.
-    pub recovered: Option<Duration>,
+    /// Whether a mishap happened before.
+    pub is_disturbed_early: bool,
+    /// The mishap in the call, and the time from its end to media both ways; none if none, or not
+    /// possible any more.
+    pub recovered: Option<(&'static str, Duration)>,
     pub busiest_second: usize,
     pub checks: u64,
     pub virtual_time: Duration,
@@ -75,7 +76,15 @@ pub fn run(scenario: &Scenario, plan: &Plan, records: bool) -> Result<Report, St
     let stage = scenario.build(Instant::now()).unwrap();
     let mut run = Run::new(stage, scenario, plan);
     let capture = records.then(|| run.record(plan.seed));
-    run.go(plan).map_err(|failure| {
+    let result = run.go(plan);
+    if records && result.is_ok() {
+        println!(
+            "{scenario}{plan:#?}\n{:?}\n{}",
+            run.mishap,
+            run.call.story()
+        );
+    }
+    result.map_err(|failure| {
         let story = run.call.story();
         let Run { mishap, .. } = &run;
         format!(
@@ -83,6 +92,19 @@ pub fn run(scenario: &Scenario, plan: &Plan, records: bool) -> Result<Report, St
             plan.seed
         )
     })
+}
+
+/// A mishap by the first of its changes.
+fn name(change: &Change) -> &'static str {
+    match change {
+        Change::AddressGone { .. } => "the loss of an address",
+        Change::Join { .. } => "the loss of an address soon after a cable was plugged in",
+        Change::Move { .. } => "a move to another network",
+        Change::Link { .. } | Change::RouterLink { .. } => "an outage of up to two seconds",
+        Change::Access { .. } => "a change of the line",
+        Change::Reboot { .. } => "the restart of a NAT",
+        Change::Renumber { .. } => "other addresses of a NAT",
+    }
 }
 
 struct Run {
@@ -133,7 +155,7 @@ impl Run {
                 .run_until(over + Duration::from_secs(1), |_, _| false)?;
         }
         self.call.run_until(known + BOUND, |peers, _| {
-            let settled = |peer: &super::Peer| peer.path().is_some() || peer.has_failed();
+            let settled = |peer: &Peer| peer.path().is_some() || peer.has_failed();
             peers.iter().all(|peer| settled(peer))
         })?;
         let took = self.call.now() - known;
@@ -158,12 +180,15 @@ impl Run {
         if let (Some(Mishap::InCall(after)), [Some(_), Some(_)]) = (plan.mishap, kinds) {
             let at = self.call.now() + after;
             let until = self.befall(at, plan.seed);
-            recovered = self.recover(until)?;
+            let name = self
+                .mishap
+                .first()
+                .map_or("nothing", |(_, change)| name(change));
+            recovered = self.recover(until)?.map(|took| (name, took));
         }
         self.check_order()?;
         Ok(Report {
-            seed: plan.seed,
-            early,
+            is_disturbed_early: early,
             is_direct,
             lent,
             kinds,

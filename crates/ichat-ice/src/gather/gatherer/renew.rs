@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::{Asked, Borrowed, Gatherer};
 use crate::gather::{
     GatherEvent, GatherOutput, Reflector, ReflectorEvent, ReflectorOutput, ReflectorProtocol,
-    ReflectorTimings, Relay, RelayFailure, TurnServer,
+    ReflectorTimings, Relay, RelayFailure, RelayOutput, TurnServer,
 };
 
 /// How often a relay's server is asked where it sees us \[I\]. It knows us by our mapped address,
@@ -37,16 +37,16 @@ impl Gatherer {
         self.pump(now);
     }
 
-    /// A reflector sees a socket somewhere new: its NAT restarted, or has another address. What is
-    /// true of the way to the reflector is likely to be true of that to the relays: those that
-    /// answer say so themselves, and the others are asked for another address.
-    pub(super) fn note_move(&mut self, now: Instant, socket: SocketAddr) {
+    /// A reflector sees a socket somewhere new since `before`: its NAT restarted, or has another
+    /// address. What is true of the way to the reflector is likely to be true of that to the relays:
+    /// servers that answer say so themselves, the others are asked for another address.
+    pub(super) fn note_move(&mut self, now: Instant, socket: SocketAddr, before: Instant) {
         for index in 0..self.relays.len() {
-            let mute = self.relays.get(index).is_some_and(|borrowed| {
-                let lends = borrowed.candidate.is_some() && borrowed.relay.local() == socket;
-                lends && !borrowed.watch_answers
+            let moved = self.relays.get(index).is_some_and(|borrowed| {
+                let lent = borrowed.lent.is_some_and(|lent| lent <= before);
+                lent && borrowed.relay.local() == socket && !borrowed.watch_answers
             });
-            if mute {
+            if moved {
                 self.renew(now, index);
             }
         }
@@ -91,7 +91,8 @@ impl Gatherer {
         }
     }
 
-    /// Asks a relay for another address: it knows us no more, and that which it lent is dead.
+    /// Asks a relay for another address: it knows us no more, and that which it lent is dead. It is
+    /// given back all the same: should the server still know us it would lend no other.
     fn renew(&mut self, now: Instant, index: usize) {
         let Some(borrowed) = self.relays.get_mut(index) else {
             return;
@@ -101,8 +102,19 @@ impl Gatherer {
         };
         tracing::debug!(server = %turn.address, "relay knows us no more");
         let (socket, gone) = (borrowed.relay.local(), borrowed.candidate);
-        *borrowed = Borrowed::ask(now, socket, turn, borrowed.server);
+        borrowed.relay.release(now);
+        let (before, answers) = (borrowed.server, borrowed.watch_answers);
+        let mut last = std::mem::replace(borrowed, Borrowed::ask(now, socket, turn, before));
         borrowed.settled = true;
+        borrowed.watch_answers = answers;
+        while let Some(output) = last.relay.poll_output() {
+            match output {
+                RelayOutput::Transmit(transmit) => {
+                    self.outputs.push_back(GatherOutput::Transmit(transmit));
+                }
+                RelayOutput::Event(_) => {}
+            }
+        }
         if let Some(gone) = gone {
             self.event(GatherEvent::Gone(gone));
         }
@@ -143,6 +155,7 @@ impl Borrowed {
             candidate: None,
             watch: None,
             watch_answers: false,
+            lent: None,
             retry: None,
             settled: false,
         }
@@ -155,6 +168,7 @@ impl Borrowed {
             ..ReflectorTimings::default()
         };
         let (local, server) = (self.relay.local(), self.relay.server());
+        self.lent = Some(now);
         let stun = ReflectorProtocol::Stun;
         self.watch = Some(Reflector::new(now, seed, stun, local, server, timings));
     }
@@ -173,6 +187,7 @@ impl Asked {
         Self {
             reflector,
             mapped: None,
+            heard: None,
             candidate: None,
             settled: false,
         }

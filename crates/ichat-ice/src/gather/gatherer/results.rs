@@ -116,10 +116,10 @@ impl Gatherer {
             ReflectorEvent::Mapped {
                 address: mapped, ..
             } => {
-                if asked.mapped == Some(mapped) {
+                let before = asked.heard.replace(now);
+                if asked.mapped.replace(mapped) == Some(mapped) {
                     return;
                 }
-                let before = asked.mapped.replace(mapped);
                 let old = asked.candidate.take();
                 self.event(GatherEvent::Mapped {
                     local,
@@ -127,10 +127,9 @@ impl Gatherer {
                     server,
                     protocol,
                 });
-                let moved = before.is_some();
                 self.replace_reflexive(index, local, mapped, old);
-                if moved {
-                    self.note_move(now, local);
+                if let Some(before) = before {
+                    self.note_move(now, local, before);
                 }
             }
         }
