@@ -79,7 +79,9 @@ impl Meeting {
     fn agree(&mut self) -> [Vec<Candidate>; 2] {
         let (caller, callee) = (self.caller, self.callee);
         let gathered = |world: &World<Party>| {
-            [caller, callee].into_iter().all(|host| world.endpoint(host).unwrap().gathered)
+            [caller, callee]
+                .into_iter()
+                .all(|host| world.endpoint(host).unwrap().gathered)
         };
         let deadline = self.world.now() + Duration::from_secs(10);
         assert!(self.world.run_until(deadline, gathered).unwrap());
@@ -169,9 +171,15 @@ fn two_homes_with_the_same_private_addresses_talk_through_their_nats() {
         assert!(meeting.connect(), "{scenario}");
         meeting.run(Duration::from_secs(2));
         let heard = meeting.heard();
-        assert!(heard.into_iter().all(|packets| packets > 90), "{heard:?} {scenario}");
+        assert!(
+            heard.into_iter().all(|packets| packets > 90),
+            "{heard:?} {scenario}"
+        );
         meeting.hang_up();
-        assert_eq!(summary(&meeting.callee().events).reason, Reason::RemoteHangup);
+        assert_eq!(
+            summary(&meeting.callee().events).reason,
+            Reason::RemoteHangup
+        );
     }
 }
 
@@ -209,10 +217,21 @@ fn a_peer_that_does_no_checks_is_dialled_at_its_listed_address_and_heard_from_th
     let now = meeting.world.now();
     for sequence in 0..50 {
         let packet = rtp(sequence);
-        meeting.caller().handle_datagram(now, local, elsewhere, &packet);
+        meeting
+            .caller()
+            .handle_datagram(now, local, elsewhere, &packet);
     }
-    let figures = meeting.caller().call.as_ref().unwrap().statistics().unwrap();
-    assert_eq!(figures.received, before[0], "another port of the peer's is a stranger");
+    let figures = meeting
+        .caller()
+        .call
+        .as_ref()
+        .unwrap()
+        .statistics()
+        .unwrap();
+    assert_eq!(
+        figures.received, before[0],
+        "another port of the peer's is a stranger"
+    );
     assert_eq!(figures.dropped, 50);
 }
 
@@ -229,10 +248,18 @@ fn a_listed_address_that_was_not_checked_is_not_heard() {
     let now = meeting.world.now();
     let local = addresses(&ours)[0];
     for sequence in 0..50 {
-        meeting.caller().handle_datagram(now, local, host, &rtp(sequence));
+        meeting
+            .caller()
+            .handle_datagram(now, local, host, &rtp(sequence));
     }
     assert_eq!(meeting.heard()[0], before);
-    let figures = meeting.caller().call.as_ref().unwrap().statistics().unwrap();
+    let figures = meeting
+        .caller()
+        .call
+        .as_ref()
+        .unwrap()
+        .statistics()
+        .unwrap();
     assert_eq!(figures.dropped, 50);
 }
 
@@ -244,7 +271,8 @@ fn rtp(sequence: u8) -> Vec<u8> {
 }
 
 #[test]
-fn an_address_that_changes_in_mid_call_is_followed_within_half_a_second_and_the_bye_finds_its_way() {
+fn an_address_that_changes_in_mid_call_is_followed_within_half_a_second_and_the_bye_finds_its_way()
+{
     for (seed, who) in [(8, 0), (9, 1)] {
         let mut scenario = Scenario::new(seed);
         a_way(&mut scenario, Link::with_delay(Duration::from_millis(15)));
@@ -257,7 +285,9 @@ fn an_address_that_changes_in_mid_call_is_followed_within_half_a_second_and_the_
         let network = meeting.world.network_mut();
         let interface = network.interfaces(host)[0];
         for address in old {
-            network.apply(Change::AddressGone { host, address }).unwrap();
+            network
+                .apply(Change::AddressGone { host, address })
+                .unwrap();
         }
         let families = netsim::Families::V4;
         let to = netsim::Network::INTERNET;
@@ -278,7 +308,10 @@ fn an_address_that_changes_in_mid_call_is_followed_within_half_a_second_and_the_
         let heard = meeting.heard();
         assert!(heard.into_iter().all(|packets| packets > 270), "{heard:?}");
         meeting.hang_up();
-        assert_eq!(summary(&meeting.callee().events).reason, Reason::RemoteHangup);
+        assert_eq!(
+            summary(&meeting.callee().events).reason,
+            Reason::RemoteHangup
+        );
         assert_eq!(summary(&meeting.caller().events).reason, Reason::Hangup);
     }
 }
@@ -304,16 +337,19 @@ fn whoever_checked_us_and_did_not_accept_does_not_get_the_call() {
     let caller = meeting.caller();
     assert_eq!(caller.path, None, "{stranger} is no path");
     assert!(caller.call.is_none());
-    let checked = caller.log.iter().filter(|(kind, to)| {
-        *kind == DatagramKind::Stun && *to == at("203.0.113.77:16402")
-    });
+    let checked = caller
+        .log
+        .iter()
+        .filter(|(kind, to)| *kind == DatagramKind::Stun && *to == at("203.0.113.77:16402"));
     assert!(checked.count() > 0, "the right one is looked for");
 }
 
 #[test]
 fn our_candidates_are_at_most_twenty_and_relays_are_among_them() {
     let now = Instant::now();
-    let own: Vec<IpAddr> = (1..=30).map(|last| IpAddr::from([198, 51, 100, last])).collect();
+    let own: Vec<IpAddr> = (1..=30)
+        .map(|last| IpAddr::from([198, 51, 100, last]))
+        .collect();
     let mut party = Party::new(now, true, 1, &own, GatherConfig::default());
     assert_eq!(party.introduce(now).len(), 20);
 }

@@ -199,9 +199,14 @@ mod tests {
         let now = Instant::now();
         let mut offers = Offers::default();
         offers.ask(now, "im.test");
-        let again = offers.handle_stanza(now, UNIX_EPOCH, &refusal("services-1")).unwrap();
+        let again = offers
+            .handle_stanza(now, UNIX_EPOCH, &refusal("services-1"))
+            .unwrap();
         assert!(String::from(&again[0]).contains("urn:xmpp:extdisco:1"));
-        assert!(!offers.are_awaited(now + PATIENCE), "a call waits no longer");
+        assert!(
+            !offers.are_awaited(now + PATIENCE),
+            "a call waits no longer"
+        );
         assert_eq!(
             offers.handle_stanza(now, UNIX_EPOCH, &refusal("services-2")),
             Some(vec![])
@@ -221,7 +226,11 @@ mod tests {
             "<message xmlns='jabber:client' type='error' from='im.test' id='services-1'/>",
         ] {
             let stanza: Element = other.parse().unwrap();
-            assert_eq!(offers.handle_stanza(now, UNIX_EPOCH, &stanza), None, "{other}");
+            assert_eq!(
+                offers.handle_stanza(now, UNIX_EPOCH, &stanza),
+                None,
+                "{other}"
+            );
         }
         assert!(offers.are_awaited(now));
     }

@@ -83,10 +83,14 @@ impl Reflectors {
             .filter_map(|relay| Some((relay.credentials?, Lookup::start(relay.server))))
             .collect();
         for lookup in snatmap {
-            resolved.snatmap.extend(lookup.finish(&mut resolved.faults).await);
+            resolved
+                .snatmap
+                .extend(lookup.finish(&mut resolved.faults).await);
         }
         for lookup in stun {
-            resolved.stun.extend(lookup.finish(&mut resolved.faults).await);
+            resolved
+                .stun
+                .extend(lookup.finish(&mut resolved.faults).await);
         }
         for (credentials, lookup) in relays {
             // One address is borrowed of each server: at its first, an IPv4 one if there is any.

@@ -73,7 +73,10 @@ impl Driver {
     /// Says which relays cannot be asked.
     pub(super) fn warn_of_relays(&self) {
         let wanted = self.wanted_servers(SystemTime::now());
-        let without = wanted.relays.iter().filter(|relay| relay.credentials.is_none());
+        let without = wanted
+            .relays
+            .iter()
+            .filter(|relay| relay.credentials.is_none());
         for RelayServer { server, .. } in without {
             let message = format!(
                 "nobody told a user name and password for the relay {server}: name the user in \
