@@ -65,6 +65,10 @@ impl Internet {
     ///
     /// # Panics
     /// If the system refuses it.
+    #[expect(
+        clippy::new_without_default,
+        reason = "a whole network is nobody's default"
+    )]
     pub fn new() -> Self {
         Self::build().unwrap_or_else(|problem| panic!("no network: {problem}"))
     }
@@ -128,7 +132,7 @@ impl Internet {
         Home::build(&plan)
     }
 
-    /// The router of a home gets another public address; see [`Home::renumber`].
+    /// The router of a home gets another public address.
     pub fn renumber(&self, home: &Home) -> IpAddr {
         let new = public(self.homes.fetch_add(1, Ordering::Relaxed));
         home.renumber(new);

