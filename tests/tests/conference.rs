@@ -71,7 +71,12 @@ impl Ringing {
         assert_eq!(we.all("path").len(), 1, "{}", we.transcript);
         // Checks may come before the list that names where they come from.
         let kind = we.last("path")["kind"].as_str();
-        assert!(matches!(kind, Some("host" | "prflx")), "{}", we.transcript);
+        assert!(
+            matches!(kind, Some("host" | "prflx")),
+            "{}{}",
+            we.transcript,
+            peer.transcript()
+        );
         assert!(!peer.candidates().is_empty(), "{}", peer.transcript());
         we
     }

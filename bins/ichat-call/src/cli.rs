@@ -253,7 +253,8 @@ pub(crate) struct TalkArgs {
     #[arg(long, value_name = "HOST[:PORT]")]
     pub(crate) stun: Option<String>,
     /// TURN relay for calls in the conference dialect that find no direct way: turn:USER@HOST[:PORT];
-    /// turn:HOST[:PORT] with the user that our XMPP server says; `server` for what it offers
+    /// (the user also in ICHAT_CALL_TURN_USERNAME); turn:HOST[:PORT] with the user that our XMPP
+    /// server says; `server` for what it offers
     #[arg(long, value_name = "URI")]
     pub(crate) turn: Option<String>,
     /// File with the user's password at the relay in its first line (also ICHAT_CALL_TURN_PASSWORD)

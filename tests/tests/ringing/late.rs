@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use scenarios::ichat_call::{self, text};
 use scenarios::ports::silent_udp;
-use scenarios::standin::{self, VERDICT};
+use scenarios::standin::VERDICT;
 use scenarios::xmpp::{Client, has};
 use scenarios::{SOON, seconds};
 use serde_json::json;

@@ -107,14 +107,10 @@ fn extend(known: &mut Introduction, more: Introduction) {
     let listed: Vec<Candidate> = more.listed.into_iter().filter(new).collect();
     let room = MAX_LISTED.saturating_sub(known.listed.len());
     known.listed.extend(listed.into_iter().take(room));
-    match (&mut known.conference, more.conference) {
-        (Some(known), Some(more)) => {
-            let room = MAX_LISTED.saturating_sub(known.candidates.len());
-            known
-                .candidates
-                .extend(more.candidates.into_iter().take(room));
-        }
-        (None, Some(_)) | (_, None) => {}
+    if let (Some(known), Some(more)) = (&mut known.conference, more.conference) {
+        let room = MAX_LISTED.saturating_sub(known.candidates.len());
+        let more = more.candidates.into_iter();
+        known.candidates.extend(more.take(room));
     }
 }
 
