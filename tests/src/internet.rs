@@ -8,7 +8,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::coturn::{Coturn, Credentials, SECRET};
-use crate::nat::{Home, Nat, Plan, Seen, run};
+use crate::home::{Home, Plan, run};
+use crate::nat::{Nat, Seen};
 use crate::netns::{Guard, Host, prefix};
 use crate::process::{Process, shell_status};
 use crate::prosody::Prosody;
@@ -56,21 +57,13 @@ pub struct Internet {
 
 impl Internet {
     /// The one that all scenarios of a test program share. It ends with the program.
-    pub fn shared() -> &'static Self {
-        static SHARED: OnceLock<Internet> = OnceLock::new();
-        SHARED.get_or_init(Self::new)
-    }
-
-    /// One of one's own.
     ///
     /// # Panics
-    /// If the system refuses it.
-    #[expect(
-        clippy::new_without_default,
-        reason = "a whole network is nobody's default"
-    )]
-    pub fn new() -> Self {
-        Self::build().unwrap_or_else(|problem| panic!("no network: {problem}"))
+    /// If the system refuses it; see [`is_there`].
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Internet> = OnceLock::new();
+        SHARED
+            .get_or_init(|| Self::build().unwrap_or_else(|problem| panic!("no network: {problem}")))
     }
 
     fn build() -> Result<Self, String> {
@@ -132,7 +125,11 @@ impl Internet {
         Home::build(&plan)
     }
 
-    /// The router of a home gets another public address.
+    /// The router of a home gets another address from its provider in place of the one that it
+    /// has: all its mappings are gone at once, and nobody is told.
+    ///
+    /// # Panics
+    /// If the system refuses it, or if the home has no router of its own on the internet.
     pub fn renumber(&self, home: &Home) -> IpAddr {
         let new = public(self.homes.fetch_add(1, Ordering::Relaxed));
         home.renumber(new);
@@ -162,9 +159,7 @@ impl Internet {
     /// The address of the SNATMAP server.
     pub fn snatmap(&self) -> SocketAddr {
         self.snatmap.get_or_init(|| {
-            let program = std::env::var_os("ICHAT_SNATMAP_BIN")
-                .map_or_else(binary::ichat_call, PathBuf::from);
-            let mut command = self.server.command(program);
+            let mut command = self.server.command(binary::ichat_call());
             let listen = format!("{GATEWAY}:{SNATMAP_PORT}");
             command.args([
                 "snatmap", "serve", "--json", "--rate", "0", "--listen", &listen,

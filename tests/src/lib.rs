@@ -31,6 +31,7 @@ pub mod coturn;
 pub mod ejabberd;
 pub mod finch;
 pub mod finished;
+pub mod home;
 pub mod ichat_call;
 pub mod internet;
 pub mod nat;

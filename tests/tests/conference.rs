@@ -71,7 +71,12 @@ impl Ringing {
         assert_eq!(we.all("path").len(), 1, "{}", we.transcript);
         // Checks may come before the list that names where they come from.
         let kind = we.last("path")["kind"].as_str();
-        assert!(matches!(kind, Some("host" | "prflx")), "{}", we.transcript);
+        assert!(
+            matches!(kind, Some("host" | "prflx")),
+            "{}{}",
+            we.transcript,
+            peer.transcript()
+        );
         assert!(!peer.candidates().is_empty(), "{}", peer.transcript());
         we
     }
@@ -145,7 +150,6 @@ fn two_of_ours_have_a_call_whatever_the_callee_shows(site: Site) {
 }
 
 #[test]
-#[ignore = "not reliable yet: what it asks for is in work"]
 fn checks_that_are_early_late_or_lost_still_find_a_way() {
     requires!("prosody");
     let site = Site::Prosody;

@@ -2,10 +2,13 @@
 
 mod calls;
 mod direct;
+mod ends;
+mod losses;
 mod macs;
 mod matrix;
 mod moves;
 mod relays;
+mod sip;
 
 use std::collections::BTreeSet;
 use std::process::Command;

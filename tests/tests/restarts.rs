@@ -111,9 +111,9 @@ fn calls_do_not_notice_and_everybody_comes_back(site: Site) {
     }
 
     let killed = server.kill();
-    ours.iter().for_each(|we| lost(we));
+    ours.into_iter().for_each(lost);
     server.start_again();
-    ours.iter().for_each(|we| back(we, killed));
+    ours.into_iter().for_each(|we| back(we, killed));
 
     // Who signs in now sees that ours is in a call, and hears when it is over.
     let mut friend = Client::sign_in_callable(&friend, "watch");

@@ -252,8 +252,9 @@ pub(crate) struct TalkArgs {
     /// STUN server that tells our mapped address
     #[arg(long, value_name = "HOST[:PORT]")]
     pub(crate) stun: Option<String>,
-    /// TURN relay for calls in the conference dialect that find no direct way: turn:USER@HOST;
-    /// turn:HOST with the user that our XMPP server says; `server` for what it offers
+    /// TURN relay for calls in the conference dialect that find no direct way: turn:USER@HOST
+    /// (the user also in ICHAT_CALL_TURN_USERNAME); turn:HOST with the user that our XMPP server
+    /// says; `server` for what it offers
     #[arg(long, value_name = "URI")]
     pub(crate) turn: Option<String>,
     /// File with the user's password at the relay in its first line (also ICHAT_CALL_TURN_PASSWORD)

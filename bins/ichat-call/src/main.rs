@@ -84,6 +84,18 @@ async fn dispatch(cli: Cli, printer: &mut Printer) -> Result<u8, Failure> {
     }
 }
 
+/// The TURN client tells every step at the level at which we tell what a user wants to know: only
+/// its warnings, unless it is asked for by name.
+fn without_chatter(
+    filter: tracing_subscriber::EnvFilter,
+    asked: &str,
+) -> tracing_subscriber::EnvFilter {
+    match "turn_client_proto=warn".parse() {
+        Ok(quiet) if !asked.contains("turn_client_proto") => filter.add_directive(quiet),
+        Ok(_) | Err(_) => filter,
+    }
+}
+
 /// Logs go to standard error: `RUST_LOG` when it is set, else what `-v` asks for.
 fn log(verbose: u8) {
     use tracing_subscriber::EnvFilter;
@@ -107,7 +119,10 @@ fn log(verbose: u8) {
         .map(|name| format!("{name}={ours}"))
         .collect::<Vec<_>>()
         .join(",");
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let asked = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
+    let filter = EnvFilter::try_from_default_env()
+        .map(|filter| without_chatter(filter, &asked))
+        .unwrap_or_else(|_| EnvFilter::new(default));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         // Colours are for terminals: a service manager keeps what it is given.

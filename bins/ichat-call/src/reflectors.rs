@@ -11,6 +11,9 @@ use crate::failure::Failure;
 use crate::servers::{HostPort, STUN_PORT, TURN_PASSWORD_VARIABLE, TurnUri};
 use crate::settings::password_from;
 
+/// Where our name at the relay may be, in the environment.
+const TURN_USERNAME_VARIABLE: &str = "ICHAT_CALL_TURN_USERNAME";
+
 /// What stands for the relays that our XMPP server offers.
 pub(crate) const OFFERED: &str = "server";
 
@@ -50,6 +53,7 @@ fn relay(uri: &str, file: Option<&Path>) -> Result<RelayServer, Failure> {
         username,
         password,
     } = TurnUri::parse(uri)?;
+    let username = username.or_else(|| std::env::var(TURN_USERNAME_VARIABLE).ok());
     let credentials = match (username, password) {
         (Some(username), Some(password)) => Some(Credentials { username, password }),
         (Some(username), None) => Some(Credentials {

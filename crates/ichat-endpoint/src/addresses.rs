@@ -107,6 +107,15 @@ pub fn usable_addresses(bind: &[IpAddr]) -> io::Result<Vec<LocalAddress>> {
     Ok(found)
 }
 
+/// Whether an interface of this machine has this address now; true also when the system does not
+/// tell.
+pub(crate) fn is_ours(address: IpAddr) -> bool {
+    match if_addrs::get_if_addrs() {
+        Ok(interfaces) => interfaces.iter().any(|interface| interface.ip() == address),
+        Err(_) => true,
+    }
+}
+
 /// Whether `bind` consists of unspecified addresses of one family only.
 fn named_family(bind: &[IpAddr], is_family: fn(&IpAddr) -> bool) -> bool {
     !bind.is_empty() && bind.iter().all(|a| a.is_unspecified() && is_family(a))

@@ -47,21 +47,15 @@ impl Introduction {
     /// # Errors
     /// [`Complaint`] when there is nothing in it that can be used.
     pub fn read(dialect: Dialect, text: &str) -> Result<Self, Complaint> {
+        if is_property_list(text) {
+            return invitation(text);
+        }
         match dialect {
-            Dialect::Legacy => list(text).or_else(|complaint| {
-                // Perhaps an invitation that is no binary property list.
-                Invitation::decode_hex(text)
-                    .ok()
-                    .and_then(|invitation| conference(invitation, None).ok())
-                    .ok_or(complaint)
-            }),
-            Dialect::Conference => invitation(text).or_else(|complaint| {
-                tracing::debug!(
-                    complaint.message,
-                    "no invitation; perhaps an address list in its place"
-                );
-                list(text).map_err(|_| complaint)
-            }),
+            Dialect::Legacy => list(text),
+            Dialect::Conference => match list(text) {
+                Ok(list) if !list.listed.is_empty() => Ok(list),
+                Ok(_) | Err(_) => invitation(text),
+            },
         }
     }
 
@@ -80,6 +74,22 @@ impl Introduction {
         let listed = self.listed.iter();
         listed.map(|candidate| candidate.address).collect()
     }
+}
+
+/// Whether the hex text is a property list, binary or XML: what an address list begins with, flags,
+/// looks like neither.
+fn is_property_list(text: &str) -> bool {
+    let digits = text.chars().filter(|digit| !digit.is_whitespace());
+    let begin: String = digits.take(12).collect::<String>().to_ascii_lowercase();
+    let begins = |octets: &[u8]| {
+        let hex: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+        begin.starts_with(&hex)
+    };
+    begins(b"bplist")
+        || begins(b"<?xml")
+        || begins(b"<!")
+        || begins(b"<plist")
+        || begins(b"\xef\xbb\xbf<")
 }
 
 fn list(text: &str) -> Result<Introduction, Complaint> {

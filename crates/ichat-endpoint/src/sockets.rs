@@ -296,7 +296,7 @@ fn bind_one(address: SocketAddr) -> io::Result<UdpSocket> {
 }
 
 /// The source address that the system would choose toward `remote`; nothing is sent.
-fn routed_source(remote: SocketAddr) -> Option<IpAddr> {
+pub(crate) fn routed_source(remote: SocketAddr) -> Option<IpAddr> {
     let any: SocketAddr = if remote.is_ipv4() {
         ([0, 0, 0, 0], 0).into()
     } else {

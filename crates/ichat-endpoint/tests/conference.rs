@@ -1,6 +1,6 @@
 //! Whole conference calls as the machines alone make them, in virtual time, through NATs and loss.
 
-#![expect(
+#![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -199,6 +199,38 @@ fn a_third_of_all_datagrams_lost_keeps_no_call_from_coming_up() {
 }
 
 #[test]
+fn wherever_two_parties_can_reach_each_other_at_all_they_talk() {
+    let (mut direct, mut connected) = (0, 0);
+    for seed in 0..150 {
+        let scenario = Scenario::random(seed);
+        let stage = scenario.build(Instant::now()).unwrap();
+        if !stage.verdict().is_direct() {
+            continue;
+        }
+        direct += 1;
+        let servers = GatherConfig {
+            snatmap: vec![stage.snatmap_address()],
+            stun: vec![stage.stun_address(true), stage.stun_address(false)],
+            ..GatherConfig::default()
+        };
+        let mut meeting = Meeting::on(stage, seed, &servers);
+        meeting.agree();
+        assert!(meeting.connect(), "{scenario}");
+        meeting.run(Duration::from_secs(1));
+        let heard = meeting.heard();
+        assert!(
+            heard.into_iter().all(|packets| packets > 0),
+            "{heard:?} {scenario}"
+        );
+        connected += 1;
+    }
+    assert!(
+        direct > 50 && connected == direct,
+        "{connected} of {direct}"
+    );
+}
+
+#[test]
 fn a_peer_that_does_no_checks_is_dialled_at_its_listed_address_and_heard_from_there_alone() {
     let mut meeting = Meeting::new(&Scenario::new(6));
     meeting.callee().checks = false;
@@ -317,6 +349,51 @@ fn an_address_that_changes_in_mid_call_is_followed_within_half_a_second_and_the_
 }
 
 #[test]
+fn a_router_that_gets_another_address_is_found_by_servers_and_the_peer_told_within_three_seconds() {
+    let mut scenario = Scenario::of_chains(11, &[], &[Nat::linux()], &[Nat::linux()]);
+    a_way(&mut scenario, Link::with_delay(Duration::from_millis(15)));
+    let stage = scenario.build(Instant::now()).unwrap();
+    let (router, servers) = (
+        stage.routers[0],
+        GatherConfig {
+            snatmap: vec![stage.snatmap_address()],
+            ..GatherConfig::default()
+        },
+    );
+    let mut meeting = Meeting::on(stage, 11, &servers);
+    meeting.agree();
+    assert!(meeting.connect());
+    meeting.run(Duration::from_secs(20));
+    let network = meeting.world.network_mut();
+    network.apply(Change::Renumber { router }).unwrap();
+    for _ in 0..60 {
+        meeting.run(Duration::from_millis(50));
+        let now = meeting.world.now();
+        if std::mem::take(&mut meeting.caller().news) {
+            let told = meeting.caller().introduce(now);
+            // A counter-proposal takes its time.
+            meeting.run(Duration::from_millis(200));
+            let now = meeting.world.now();
+            meeting.callee().hear_more(now, &told);
+        }
+    }
+    assert!(meeting.caller().renumbered, "servers see another address");
+    let before = meeting.heard();
+    meeting.run(Duration::from_secs(2));
+    let after = meeting.heard();
+    for (name, before, after) in [
+        ("caller", before[0], after[0]),
+        ("callee", before[1], after[1]),
+    ] {
+        assert!(after > before + 90, "the {name} hears: {before} {after}");
+    }
+    for party in [meeting.caller, meeting.callee] {
+        let gap = meeting.world.endpoint(party).unwrap().longest_gap;
+        assert!(gap < Duration::from_secs(3), "{gap:?}");
+    }
+}
+
+#[test]
 fn whoever_checked_us_and_did_not_accept_does_not_get_the_call() {
     let mut meeting = Meeting::new(&Scenario::new(10));
     let gathered = meeting.world.now() + Duration::from_secs(1);
@@ -345,7 +422,7 @@ fn whoever_checked_us_and_did_not_accept_does_not_get_the_call() {
 }
 
 #[test]
-fn our_candidates_are_at_most_twenty_and_relays_are_among_them() {
+fn our_candidates_are_at_most_twenty_however_many_addresses_there_are() {
     let now = Instant::now();
     let own: Vec<IpAddr> = (1..=30)
         .map(|last| IpAddr::from([198, 51, 100, last]))

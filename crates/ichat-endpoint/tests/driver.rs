@@ -1,6 +1,6 @@
 //! Whole endpoints, two in one process: every layer is real, the network is loopback.
 
-#![expect(
+#![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -13,12 +13,18 @@ mod common;
 
 use std::time::Duration;
 
-use common::endpoints::{Mirror, call, config};
+use common::endpoints::{ALICE, BOB, Mirror, call, config, connections, full, over};
 use common::{at, names, summary};
-use ichat_endpoint::{Dialect, EndpointConfig, Event, Reason, Reflectors, ServerName};
-use ichat_invitation::{CandidateKind, Invitation, IpPortList};
+use ichat_endpoint::introductions::{self, Parties};
+use ichat_endpoint::{
+    Command, Dialect, EndpointConfig, Event, Reason, Reflectors, ServerName, Target, Task, run,
+};
+use ichat_invitation::{
+    Candidate, CandidateId, CandidateKind, Invitation, IpPort, IpPortList, Party,
+};
 use ichat_rtp::DatagramKind;
 use ichat_xmpp::CallDialect;
+use ichat_xmpp::client::Connection;
 
 fn dialects(events: &[Event]) -> Vec<Dialect> {
     events
@@ -176,4 +182,201 @@ async fn a_reflector_that_says_nothing_holds_a_call_up_for_a_second_and_a_half_a
     assert!(took >= Duration::from_millis(2500), "{took:?}");
     assert!(took < Duration::from_secs(5), "{took:?}");
     assert_eq!(alice.sound(true), bob.sound(false));
+}
+
+/// Bob's end of a stream, and his UDP socket: a peer that says what a test tells it.
+struct Bob {
+    stream: Connection,
+    socket: tokio::net::UdpSocket,
+}
+
+impl Bob {
+    /// Waits for a stanza with this in it.
+    async fn hear(&mut self, wanted: &str) -> String {
+        loop {
+            let stanza = String::from(&self.stream.recv().await.unwrap());
+            if stanza.contains(wanted) {
+                return stanza;
+            }
+        }
+    }
+
+    async fn say(&mut self, id: &str, query: &str) {
+        let stanza = format!(
+            "<iq xmlns='jabber:client' type='set' from='bob@this-machine' to='alice@this-machine' \
+             id='{id}'>{query}</iq>"
+        );
+        self.stream.send(&stanza.parse().unwrap()).await.unwrap();
+    }
+
+    async fn accept(&mut self, child: &str, text: &str) {
+        let query = format!(
+            "<query xmlns='apple:iq:vc:response'><response>0</response><{child}>{text}</{child}>\
+             <VCProtocolVersion>1</VCProtocolVersion></query>"
+        );
+        self.say("answer", &query).await;
+    }
+
+    /// The next datagram that is of that kind.
+    async fn receive(&mut self, kind: DatagramKind) -> Vec<u8> {
+        let mut octets = [0; 2048];
+        loop {
+            let (length, _) = self.socket.recv_from(&mut octets).await.unwrap();
+            if ichat_rtp::classify(&octets[..length]) == kind {
+                return octets[..length].to_vec();
+            }
+        }
+    }
+
+    fn record(&self) -> IpPort {
+        IpPort::new("en1", self.socket.local_addr().unwrap())
+    }
+
+    /// An invitation with his address for a candidate.
+    fn invitation(&self) -> String {
+        let candidate = Candidate::host(CandidateId::new(0x1234), 45, &self.record());
+        let parties = Parties {
+            caller: Party {
+                jid: "alice@this-machine/test",
+                name: "",
+            },
+            callee: Party {
+                jid: "bob@this-machine",
+                name: "",
+            },
+        };
+        let invitation = introductions::invite(parties, None, 7, vec![candidate]).unwrap();
+        introductions::text(&invitation).unwrap()
+    }
+}
+
+/// Alice calls Bob, or is called by him, and he does as he is told.
+async fn with_bob<T>(
+    task: Task,
+    config: EndpointConfig,
+    script: impl AsyncFnOnce(&mut Bob) -> T,
+) -> (Vec<Event>, T) {
+    let (ours, theirs) = connections().await;
+    let (happened, mut events) = tokio::sync::mpsc::unbounded_channel();
+    let (commands, wanted) = tokio::sync::mpsc::unbounded_channel();
+    let signalling = over(ours, ALICE, BOB);
+    let running = tokio::spawn(run(config, signalling, task, wanted, happened));
+    let mut bob = Bob {
+        stream: theirs,
+        socket: tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap(),
+    };
+    let told = tokio::time::timeout(Duration::from_secs(30), script(&mut bob))
+        .await
+        .unwrap();
+    // It may be done already.
+    let _ = commands.send(Command::Leave);
+    drop(bob);
+    running.await.unwrap().unwrap();
+    let mut all = Vec::new();
+    while let Ok(event) = events.try_recv() {
+        all.push(event);
+    }
+    (all, told)
+}
+
+fn to_bob() -> Task {
+    Task::Call(Target::Jid(full(BOB).into()))
+}
+
+fn warnings(events: &[Event]) -> Vec<&'static str> {
+    let warnings = events.iter().filter_map(|event| match event {
+        Event::Warning { code, .. } => Some(*code),
+        _ => None,
+    });
+    warnings.collect()
+}
+
+#[tokio::test]
+async fn an_invitation_that_cannot_be_read_is_refused_with_3_and_has_failed() {
+    let task = Task::Answer {
+        once: true,
+        sip: false,
+    };
+    for text in ["626c", "62706c69737430300011", "7a7a7a"] {
+        let (events, response) = with_bob(
+            task.clone(),
+            config(CallDialect::Conference),
+            async |bob: &mut Bob| {
+                let request = format!(
+                    "<query xmlns='apple:iq:vc:request'><isAudioOnly>0</isAudioOnly>\
+                     <AVChatConferenceData>{text}</AVChatConferenceData></query>"
+                );
+                bob.say("ring", &request).await;
+                bob.hear("apple:iq:vc:response").await
+            },
+        )
+        .await;
+        assert!(response.contains("<response>3</response>"), "{response}");
+        assert_eq!(
+            names(&events)[1..],
+            ["incoming", "bad-invitation", "failed"],
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_addresses_in_answer_to_an_invitation_is_dialled_without_checks() {
+    for child in ["connectData", "AVChatConferenceData"] {
+        let (events, invite) = with_bob(
+            to_bob(),
+            config(CallDialect::Conference),
+            async |bob: &mut Bob| {
+                bob.hear("AVChatConferenceData").await;
+                let list = ichat_invitation::encode_hex(&[bob.record()]);
+                bob.accept(child, &list).await;
+                bob.receive(DatagramKind::Sip).await
+            },
+        )
+        .await;
+        assert!(common::is_sip(&invite, "INVITE"), "{child}");
+        assert_eq!(dialects(&events), [Dialect::Legacy], "{child}");
+        assert_eq!(warnings(&events), [] as [&str; 0], "{events:?}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_path_the_listed_address_is_dialled_after_5_s_and_checks_go_on() {
+    let (events, took) = with_bob(
+        to_bob(),
+        config(CallDialect::Conference),
+        async |bob: &mut Bob| {
+            bob.hear("AVChatConferenceData").await;
+            let accepted = std::time::Instant::now();
+            bob.accept("AVChatConferenceData", &bob.invitation()).await;
+            let invite = bob.receive(DatagramKind::Sip).await;
+            assert!(common::is_sip(&invite, "INVITE"));
+            let took = accepted.elapsed();
+            bob.receive(DatagramKind::Stun).await;
+            took
+        },
+    )
+    .await;
+    assert!(took > Duration::from_millis(4900), "{took:?}");
+    assert!(took < Duration::from_secs(8), "{took:?}");
+    assert_eq!(dialects(&events), [Dialect::Conference]);
+    assert!(names(&events).iter().all(|name| *name != "path"));
+}
+
+#[tokio::test]
+async fn an_answer_without_a_candidate_ends_the_call_with_a_reason() {
+    let (events, cancel) = with_bob(
+        to_bob(),
+        config(CallDialect::Conference),
+        async |bob: &mut Bob| {
+            bob.hear("AVChatConferenceData").await;
+            bob.accept("AVChatConferenceData", "62706c6973743030d0")
+                .await;
+            bob.hear("apple:iq:vc:cancel").await
+        },
+    )
+    .await;
+    assert!(cancel.contains("apple:iq:vc:cancel"));
+    assert_eq!(warnings(&events), ["bad-invitation"]);
+    assert_eq!(summary(&events).reason, Reason::Failed);
 }

@@ -134,7 +134,6 @@ fn a_nat_behind_a_nat_is_no_worse_than_the_stricter_of_the_two() {
 }
 
 #[test]
-#[ignore = "not reliable yet: what it asks for is in work"]
 fn where_there_is_a_second_path_no_side_misses_half_a_second_when_the_first_is_lost() {
     for loss in [Loss::Told, Loss::Silent] {
         let runs = 0..300;

@@ -113,6 +113,21 @@ fn each_repeated_200_is_confirmed_again_with_the_same_ack() {
 }
 
 #[test]
+fn after_a_move_a_repeated_200_is_confirmed_the_new_way_and_stays_there() {
+    let (mut script, invite) = Script::calling();
+    let answer = answer_to(&invite, 200, "9", CONTACT, "answer");
+    script.hear(&answer).unwrap();
+    script.agent.move_to(route_to(7));
+    let again = script.hear(&answer).unwrap();
+    assert_eq!(
+        (again.labels(), again.datagrams[0].0),
+        (vec!["ACK".to_owned()], route_to(7))
+    );
+    script.agent.bye(script.now);
+    assert_eq!(script.said().datagrams[0].0, route_to(7));
+}
+
+#[test]
 fn a_refusal_is_told_with_its_phrase_and_confirmed() {
     let (mut script, invite) = Script::calling();
     let said = script.hear(&answer_to(&invite, 603, "9", "", "")).unwrap();

@@ -229,6 +229,41 @@ fn our_bye_goes_to_the_invites_source_whatever_the_contact_says() {
 }
 
 #[test]
+fn after_a_move_our_requests_and_their_repetitions_take_the_new_way() {
+    let (mut script, _) = active();
+    script.agent.move_to(route_to(7));
+    assert_eq!(script.agent.route(), Some(route_to(7)));
+    script.agent.message(script.now, "text/plain", Vec::new());
+    assert_eq!(script.said().datagrams[0].0, route_to(7));
+    script.agent.bye(script.now);
+    let said = script.said();
+    assert_eq!(said.datagrams[0].0, route_to(7));
+    script.agent.move_to(route_to(8));
+    let again = script.wait(600);
+    assert!(!again.datagrams.is_empty(), "nobody answered");
+    assert!(
+        again
+            .datagrams
+            .iter()
+            .all(|(route, _)| *route == route_to(8))
+    );
+}
+
+#[test]
+fn a_200_that_is_sent_again_after_a_move_takes_the_new_way() {
+    let mut script = Script::new();
+    script.agent.move_to(route_to(7));
+    assert_eq!(script.agent.route(), None, "nothing to move yet");
+    script.hear(&invite(1, TO)).unwrap();
+    script.agent.answer(script.now, b"answer".to_vec()).unwrap();
+    assert_eq!(script.said().datagrams[0].0, route_to(2));
+    script.agent.move_to(route_to(7));
+    let again = script.wait(600);
+    assert_eq!(again.labels(), ["200 INVITE"]);
+    assert_eq!(again.datagrams[0].0, route_to(7));
+}
+
+#[test]
 fn the_peers_bye_is_answered_as_often_as_it_comes() {
     let (mut script, to) = active();
     let bye = request_of("BYE", 2, FROM, &to, "");

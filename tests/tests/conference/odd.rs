@@ -1,6 +1,8 @@
 //! Stanzas that are odd, broken, enormous or from nobody: none ends the stream, and a call still
 //! works afterwards.
 
+use std::time::{Duration, Instant};
+
 use scenarios::ichat_call::{self, Finished, IchatCall, text};
 use scenarios::prosody::{Account, Prosody};
 use scenarios::standin;
@@ -15,6 +17,7 @@ at_each_server!(
     odd_stanzas_of_old_clients_and_servers_end_nothing,
     stanzas_of_calls_that_make_no_sense_end_nothing,
     what_strangers_ask_is_answered_and_ends_nothing,
+    tags_beyond_all_measure_cost_a_stream_at_most_and_we_are_there_again,
 );
 
 /// Ours, waiting for calls, and a scripted client that says things to it.
@@ -55,16 +58,28 @@ impl Scene {
     }
 
     fn ping(&mut self) {
+        let answer = self.try_ping();
+        assert!(has(&answer, "type", "result"), "{answer}");
+    }
+
+    /// Until it is there again.
+    fn ping_until_answered(&mut self) {
+        let deadline = Instant::now() + SOON;
+        while !has(&self.try_ping(), "type", "result") {
+            assert!(Instant::now() < deadline, "it does not return");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn try_ping(&mut self) -> String {
         self.asked += 1;
         let id = format!("ping{}", self.asked);
         self.client.send(&format!(
             "<iq type='get' id='{id}' to='{}'><ping xmlns='urn:xmpp:ping'/></iq>",
             self.jid
         ));
-        let answer = self
-            .client
-            .wait("the answer to a ping", |stanza| has(stanza, "id", &id));
-        assert!(has(&answer, "type", "result"), "{answer}");
+        self.client
+            .wait("the answer to a ping", |stanza| has(stanza, "id", &id))
     }
 
     /// A call works, in both dialects.
@@ -238,7 +253,6 @@ fn nested(depth: usize) -> String {
 }
 
 #[test]
-#[ignore = "not reliable yet: what it asks for is in work"]
 fn a_stanza_of_a_megabyte_ends_nothing() {
     requires!("prosody");
     let (_server, mut scene) = generous();
@@ -247,20 +261,25 @@ fn a_stanza_of_a_megabyte_ends_nothing() {
         ("request", "VCNewCallerIPPortData"),
         ("request", "AVChatConferenceData"),
         ("response", "connectData"),
+        ("response", "AVChatConferenceData"),
+        ("counterProposal", "AVChatConferenceData"),
     ] {
         let content = format!("<{element}>{hex}</{element}>");
         scene.say(&set("TO", "huge", kind, &content));
     }
     scene.say(&format!("<message to='TO'><body>{hex}</body></message>"));
-    // What is long and not too long is read.
-    let long = format!(
-        "<VCNewCallerIPPortData>{}</VCNewCallerIPPortData>",
-        &hex[..200_000]
-    );
-    scene.say(&set("TO", "long", "request", &long));
+    // What is long and not too long is read, and understood as far as it goes.
+    let long = hex.get(..60_000).unwrap_or_default();
+    for element in ["VCNewCallerIPPortData", "AVChatConferenceData"] {
+        let content = format!("<{element}>{long}</{element}>");
+        scene.say(&set("TO", element, "request", &content));
+    }
     scene.talk();
     let we = scene.finish_unbroken();
-    assert_eq!(we.all("incoming").len(), 3, "{}", we.transcript);
+    assert_eq!(we.all("incoming").len(), 4, "{}", we.transcript);
+    let failed = |event: &&&serde_json::Value| event["reason"] == "failed";
+    let failures = we.all("ended").iter().filter(failed).count();
+    assert_eq!(failures, 2, "{}", we.transcript);
 }
 
 #[test]
@@ -280,35 +299,30 @@ fn deep_xml_ends_nothing() {
     scene.finish_unbroken();
 }
 
-#[test]
-#[ignore = "not reliable yet: what it asks for is in work"]
-fn xml_that_is_too_deep_for_any_parser_costs_a_stream_at_most_and_we_are_there_again() {
-    requires!("prosody");
-    let (_server, mut scene) = generous();
-    let deep = nested(20_000);
-    let losses = |scene: &Scene| {
-        let events = scene.we.process().events();
-        let lost = |event: &&serde_json::Value| event["code"] == "stream-lost";
-        events.iter().filter(lost).count()
-    };
-    for (number, stanza) in [
+fn tags_beyond_all_measure_cost_a_stream_at_most_and_we_are_there_again(site: Site) {
+    let mut scene = Scene::at(site);
+    let deep = nested(300);
+    let long = "x".repeat(100_000);
+    let mut stanzas = vec![
         set("TO", "deep", "request", &deep),
-        format!("<message to='TO' type='chat'><body>deep</body>{deep}</message>"),
         format!("<presence to='TO'>{deep}</presence>"),
-    ]
-    .iter()
-    .enumerate()
-    {
+        format!(
+            "<iq to='TO' type='set' id='long'><query xmlns='apple:iq:vc:request' a='{long}'/></iq>"
+        ),
+    ];
+    // Prosody 0.12 cannot keep so deep a message for us, and because of that leaves us without an
+    // answer when we return.
+    if site == Site::Ejabberd {
+        let message = format!("<message to='TO' type='chat'><body>deep</body>{deep}</message>");
+        stanzas.push(message);
+    }
+    for stanza in &stanzas {
         let jid = scene.jid.clone();
         scene.client.send(&stanza.replace("TO", &jid));
-        scene
-            .we
-            .process()
-            .wait_for_where("a loss", SOON, |_| losses(&scene) > number);
-        std::thread::sleep(seconds(3));
-        scene.ping();
-        assert_eq!(losses(&scene), number + 1);
+        scene.ping_until_answered();
     }
     scene.talk();
-    scene.finish();
+    let we = scene.finish();
+    let streams = we.all("online").len();
+    assert!(streams <= stanzas.len() + 1, "{}", we.transcript);
 }

@@ -2,21 +2,21 @@
 //! the callee another.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 use scenarios::coturn::{Coturn, PASSWORD, USER};
-use scenarios::ichat_call::{self, Finished, IchatCall, text};
+use scenarios::ichat_call::{self, IchatCall};
 use scenarios::internet::Internet;
 use scenarios::netns::Host;
 use scenarios::prosody::{Account, DOMAIN, RELAYED};
-use scenarios::standin::{self, Standin, Verdict};
-use scenarios::{SOON, pcap, seconds, tone, ulaw, wav::Wav};
+use scenarios::standin::{self, Standin};
+use scenarios::{SOON, seconds, ulaw, wav::Wav};
+
+use super::ends::HEARD;
+pub(crate) use super::ends::{Call, End};
 
 /// What the caller sings, and what the callee does.
 const TONES: [f64; 2] = [500.0, 800.0];
-/// The file with what one of ours heard.
-const HEARD: &str = "heard.wav";
 /// However a call ends: ringing, checks, the INVITE and what follows have their own limits.
 const LIMIT: std::time::Duration = seconds(120);
 
@@ -274,190 +274,5 @@ impl Running {
             Self::Ours(program) => End::of_ours(program.finish(LIMIT), hz),
             Self::Mac(program) => End::of_mac(program.verdict(LIMIT), hz),
         }
-    }
-}
-
-/// What one program came to.
-#[derive(Debug)]
-pub(crate) struct End {
-    pub(crate) reason: String,
-    /// The kinds of the ways that the call took, in their order. A stand-in tells none.
-    pub(crate) kinds: Vec<String>,
-    /// How long the caller's tone was heard, in seconds, and how much of what was heard it was.
-    heard: (f64, f64),
-    received: u64,
-    lost: u64,
-    /// What is wrong whatever the call came to.
-    faults: Vec<String>,
-    pub(crate) transcript: String,
-    pub(crate) ours: Option<Finished>,
-    pub(crate) mac: Option<Verdict>,
-}
-
-impl End {
-    fn of_ours(finished: Finished, hz: f64) -> Self {
-        let paths = finished.all("path");
-        let kinds = paths.iter().map(|path| text(path, "kind").to_owned());
-        let ended = finished.all("ended").pop();
-        let reason = ended.map_or("no call", |ended| text(ended, "reason"));
-        let count = |name: &str| ended.and_then(|ended| ended[name].as_u64()).unwrap_or(0);
-        let file = finished.path(HEARD);
-        let heard = match file.exists() {
-            true => {
-                let wav = Wav::read(&file);
-                heard(&wav.samples, wav.sample_rate_hz, hz)
-            }
-            false => (0.0, 0.0),
-        };
-        Self {
-            reason: reason.to_owned(),
-            kinds: kinds.collect(),
-            heard,
-            received: count("received"),
-            lost: count("lost"),
-            faults: Vec::new(),
-            transcript: finished.transcript.clone(),
-            ours: Some(finished),
-            mac: None,
-        }
-    }
-
-    fn of_mac(verdict: Verdict, hz: f64) -> Self {
-        let samples: Vec<i16> = verdict.heard().into_iter().map(ulaw::decode).collect();
-        let faults = verdict.field("faults").as_array().cloned();
-        let faults = faults.unwrap_or_default().into_iter();
-        Self {
-            reason: verdict
-                .field("ended")
-                .as_str()
-                .unwrap_or_default()
-                .to_owned(),
-            kinds: Vec::new(),
-            heard: heard(&samples, 8000, hz),
-            received: verdict.count("received"),
-            lost: verdict.count("lost"),
-            faults: faults.map(|fault| fault.to_string()).collect(),
-            transcript: verdict.transcript().to_owned(),
-            ours: None,
-            mac: Some(verdict),
-        }
-    }
-
-    /// What is wrong with it, if it was to be a good call that ended so.
-    fn complaint(&self, reason: &str, losses: bool) -> Option<String> {
-        let (loud, share) = self.heard;
-        if self.reason != reason {
-            return Some(format!("it ended with {} instead of {reason}", self.reason));
-        }
-        // A machine that is too busy to be in time costs a little of the tone, not the other's
-        // voice.
-        if self.received == 0 || loud < 1.0 || share < 0.3 {
-            return Some(format!(
-                "it heard {loud:.1} s, {share:.2} of it the other's tone, in {} packets",
-                self.received
-            ));
-        }
-        if self.lost > 0 && !losses {
-            return Some(format!("it lost {} packets", self.lost));
-        }
-        (!self.faults.is_empty()).then(|| self.faults.join(", "))
-    }
-
-    /// The longest time between two packets with sound that came in, in milliseconds.
-    ///
-    /// # Panics
-    /// If none came.
-    pub(crate) fn longest_gap_ms(&self, our_addresses: &[IpAddr]) -> u64 {
-        if let Some(mac) = &self.mac {
-            return mac.count("max_gap_ms");
-        }
-        let ours = self.ours.as_ref().expect("one of ours or a stand-in");
-        let datagrams = pcap::read(&ours.path("media.pcap")).into_iter();
-        let times: Vec<u64> = datagrams
-            .filter(|datagram| our_addresses.contains(&datagram.destination.ip()))
-            .filter(|datagram| datagram.rtp().is_some())
-            .map(|datagram| u64::from(datagram.at.0) * 1000 + u64::from(datagram.at.1) / 1_000_000)
-            .collect();
-        let gaps = times.windows(2).map(|pair| pair[1].saturating_sub(pair[0]));
-        gaps.max().expect("packets came")
-    }
-
-    /// The kind of the last way.
-    pub(crate) fn kind(&self) -> Option<&str> {
-        self.kinds.last().map(String::as_str)
-    }
-}
-
-/// The seconds that were not silent, and how much of them is this tone.
-fn heard(samples: &[i16], sample_rate_hz: u32, hz: f64) -> (f64, f64) {
-    (
-        tone::loud_seconds(samples, sample_rate_hz),
-        tone::share(samples, sample_rate_hz, hz),
-    )
-}
-
-/// What a call came to: the caller, and the callee.
-#[derive(Debug)]
-pub(crate) struct Call {
-    pub(crate) ends: [End; 2],
-}
-
-impl Call {
-    /// What is wrong with it, if the caller was to hang up after a good call.
-    pub(crate) fn complaint(&self) -> Option<String> {
-        self.complaint_but_for(false)
-    }
-
-    fn complaint_but_for(&self, losses: bool) -> Option<String> {
-        let [caller, callee] = &self.ends;
-        let of = |end: &End, name: &str, reason: &str| {
-            let complaint = end.complaint(reason, losses);
-            complaint.map(|why| format!("{name}: {why}"))
-        };
-        of(caller, "the caller", "hangup").or_else(|| of(callee, "the callee", "remote-hangup"))
-    }
-
-    /// Both talked and were heard, and the caller hung up.
-    #[track_caller]
-    pub(crate) fn assert_talked(&self) -> &Self {
-        if let Some(why) = self.complaint() {
-            panic!("{why}\n{}", self.transcript());
-        }
-        self
-    }
-
-    /// The same, though packets may have been lost.
-    #[track_caller]
-    pub(crate) fn assert_talked_with_losses(&self) -> &Self {
-        if let Some(why) = self.complaint_but_for(true) {
-            panic!("{why}\n{}", self.transcript());
-        }
-        self
-    }
-
-    /// The last way of ours was of one of these kinds.
-    #[track_caller]
-    pub(crate) fn assert_kind(&self, kinds: &[&str]) -> &Self {
-        for end in self.ends.iter().filter(|end| end.ours.is_some()) {
-            let fits = end.kind().is_some_and(|kind| kinds.contains(&kind));
-            assert!(
-                fits,
-                "{:?}, not {kinds:?}\n{}",
-                end.kind(),
-                self.transcript()
-            );
-        }
-        self
-    }
-
-    /// Nobody heard anything.
-    pub(crate) fn is_silent(&self) -> bool {
-        self.ends.iter().all(|end| end.received == 0)
-    }
-
-    /// What both said.
-    pub(crate) fn transcript(&self) -> String {
-        let [caller, callee] = &self.ends;
-        format!("{}\n{}", caller.transcript, callee.transcript)
     }
 }

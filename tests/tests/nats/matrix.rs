@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::panic::AssertUnwindSafe;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -94,12 +95,25 @@ impl Case {
 #[derive(Clone, Debug)]
 struct Cell {
     text: String,
+    /// How long the checks of ours took.
+    checks_ms: Vec<f64>,
     /// What it was not to come to.
     complaint: Option<String>,
     transcript: String,
 }
 
 impl Cell {
+    fn new(case: &Case, internet: &Internet) -> Self {
+        let run = || Self::of(case, &case.run(internet));
+        // One that breaks the contract does not keep the others from being tried.
+        std::panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Self {
+            text: "**broken**".to_owned(),
+            checks_ms: Vec::new(),
+            complaint: Some("it broke the contract, as told above".to_owned()),
+            transcript: String::new(),
+        })
+    }
+
     fn of(case: &Case, call: &Call) -> Self {
         let complaint = call.complaint();
         let kinds: Vec<&str> = call.ends.iter().filter_map(|end| end.kind()).collect();
@@ -116,13 +130,15 @@ impl Cell {
                 (kinds.join("/"), wrong)
             }
             // With a relay, all get through.
-            Some(_) if call.is_silent() && !case.is_direct() && !case.relay => {
+            Some(_) if !case.is_direct() && !case.relay && call.came_to_nothing() => {
                 ("–".to_owned(), None)
             }
             Some(why) => ("**fails**".to_owned(), Some(why)),
         };
+        let ours = call.ends.iter().filter(|end| end.ours.is_some());
         Self {
             text,
+            checks_ms: ours.filter_map(|end| end.checks_ms).collect(),
             complaint,
             transcript: call.transcript(),
         }
@@ -147,7 +163,7 @@ fn every_nat_against_every_other() {
         for _ in 0..jobs {
             scope.spawn(|| {
                 while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let cell = Cell::of(case, &case.run(internet));
+                    let cell = Cell::new(case, internet);
                     cells.lock().unwrap().insert(*case, cell);
                 }
             });
@@ -157,7 +173,7 @@ fn every_nat_against_every_other() {
     // A machine that was too busy for a moment has an excuse, once.
     for (case, cell) in &mut cells {
         if cell.complaint.is_some() {
-            *cell = Cell::of(case, &case.run(internet));
+            *cell = Cell::new(case, internet);
         }
     }
     let report = report(&cells);
@@ -188,6 +204,17 @@ fn every_nat_against_every_other() {
     );
 }
 
+/// What the words in the tables mean.
+const LEGEND: &str = "\
+The caller's NAT on the left, the callee's above. Both know a reflector. In the conference dialect
+the kind of the way that checks found: `host` both addresses as they are, `srflx` as the reflector saw
+the peer, `prflx` from where the peer's checks came, `relay` through a TURN server; in the legacy
+dialect, which has no checks, `direct`. A dash: no way, and there can be none. A symmetric NAT shows the
+peer another port than the reflector saw; whoever lets nobody in but from where it has sent before does
+not hear it. An older iChat that calls does not follow the pinholes of a callee behind such a NAT.
+
+";
+
 /// The tables, one for each group, the caller's NAT on the left.
 fn report(cells: &BTreeMap<Case, Cell>) -> String {
     let mut groups: BTreeMap<String, BTreeMap<(Nat, Nat), &Cell>> = BTreeMap::new();
@@ -195,7 +222,7 @@ fn report(cells: &BTreeMap<Case, Cell>) -> String {
         let group = groups.entry(case.group()).or_default();
         group.insert((case.caller, case.callee), cell);
     }
-    let mut text = String::new();
+    let mut text = String::from(LEGEND);
     for (name, group) in groups {
         let _ = writeln!(text, "### {name}\n");
         let head: Vec<String> = Nat::ALL.iter().map(ToString::to_string).collect();
@@ -211,6 +238,18 @@ fn report(cells: &BTreeMap<Case, Cell>) -> String {
                 None => "",
             });
             let _ = writeln!(text, "| **{caller}** | {} |", row.join(" | "));
+        }
+        let mut times: Vec<f64> = group
+            .values()
+            .flat_map(|cell| cell.checks_ms.clone())
+            .collect();
+        times.sort_by(f64::total_cmp);
+        if let Some(longest) = times.last().filter(|longest| **longest > 0.0) {
+            let median = times[times.len() / 2];
+            let _ = writeln!(
+                text,
+                "\nA path was found after {median:.0} ms (median), {longest:.0} ms at most."
+            );
         }
         text.push('\n');
     }

@@ -73,6 +73,7 @@ fn text(event: &Event) -> Option<String> {
         Event::Warning { message, .. } => format!("Warning: {message}"),
         Event::Error { message, .. } => format!("Error: {message}"),
         Event::Ended { summary, .. } => ended(summary),
+        Event::Path { kind: "relay", .. } => "The call goes through a relay".to_owned(),
         Event::Path { .. } | Event::Media { .. } => return None,
     })
 }

@@ -26,7 +26,10 @@ pub enum ConnectivityEvent {
     /// Every server that knows addresses of ours has answered, or will not.
     Gathered,
     /// Our candidates are not those any more that the peer was told.
-    OursChanged,
+    OursChanged {
+        /// Whether servers see us at another address: what else went out through our NAT is dead.
+        renumbered: bool,
+    },
     /// The first path that works: dial there.
     PathFound {
         /// The path.

@@ -12,21 +12,24 @@
 //! ```
 
 mod event;
+mod pump;
+mod silence;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Instant;
 
 use ichat_ice::{
-    Agent, AgentConfig, Event as CheckEvent, GatherConfig, GatherEvent, GatherOutput, Gathered,
-    Gatherer, Interface, Output as CheckOutput, Path, PinholeOutput, PinholeTimings, Pinholes,
-    RelayFailure, RelayListing, Transmit,
+    Agent, AgentConfig, GatherConfig, Gathered, Gatherer, Interface, Path, PinholeTimings,
+    Pinholes, RelayListing, Transmit,
 };
 use ichat_invitation::{Candidate, CandidateId, CandidateKind, IpPort};
 use ichat_rtp::DatagramKind;
 use ichat_sip::Route;
 
 use crate::seed::Seed;
+
+use silence::Silence;
 
 pub use event::{ConnectivityEvent, ConnectivityOutput, Received};
 
@@ -37,15 +40,14 @@ pub const MAX_CANDIDATES: usize = 20;
 /// Of these at most so many are lent by relays.
 const MAX_RELAYED: usize = 4;
 
-/// So many devices that check before the peer's list is known are remembered: as many as ring.
-const MAX_EARLY: usize = 16;
-
 /// The ways to the peer of one call.
 #[derive(Debug)]
 pub struct Connectivity {
     gatherer: Gatherer,
     ways: Ways,
     seed: Seed,
+    /// How long the peer has been silent, once the call is up.
+    silence: Option<Silence>,
     /// The peer's list is known.
     acquainted: bool,
     /// Whose checks came before that.
@@ -55,6 +57,8 @@ pub struct Connectivity {
     /// Reflectors that did not answer, and those that did.
     silent: BTreeSet<SocketAddr>,
     answering: BTreeSet<SocketAddr>,
+    /// Servers of which the user knows that they are of no use.
+    faulty: BTreeSet<(SocketAddr, &'static str)>,
     /// Octets of checks that came when nobody checked, and what servers sent that is of no use.
     dropped: u64,
     outputs: VecDeque<ConnectivityOutput>,
@@ -84,11 +88,13 @@ impl Connectivity {
             gatherer: Gatherer::new(now, config),
             ways: Ways::Gathering,
             seed,
+            silence: None,
             acquainted: false,
             early: Vec::new(),
             told: false,
             silent: BTreeSet::new(),
             answering: BTreeSet::new(),
+            faulty: BTreeSet::new(),
             dropped: 0,
             outputs: VecDeque::new(),
         };
@@ -185,9 +191,11 @@ impl Connectivity {
         self.pump(now);
     }
 
-    /// The call is up: its own packets keep the mappings open.
+    /// The call is up: its own packets keep the mappings open, and servers are asked again only when
+    /// the peer falls silent.
     pub fn connected(&mut self) {
         self.gatherer.stop_refreshing();
+        self.silence.get_or_insert_default();
         if let Ways::Pinholes(pinholes) = &mut self.ways {
             pinholes.stop();
         }
@@ -297,7 +305,13 @@ impl Connectivity {
                 self.dropped += 1;
                 None
             }
-            (Ways::Checking(agent), _) => Some(agent.note_traffic(now, local, remote)),
+            (Ways::Checking(agent), _) => {
+                let validated = agent.note_traffic(now, local, remote);
+                if let Some(silence) = self.silence.as_mut().filter(|_| validated) {
+                    silence.note_heard(now);
+                }
+                Some(validated)
+            }
             (Ways::Pinholes(pinholes), DatagramKind::Keepalive | DatagramKind::Unknown) => {
                 pinholes.handle_datagram(local, remote);
                 Some(false)
@@ -331,6 +345,7 @@ impl Connectivity {
     /// Gives back what servers lend; what is left to send is the last.
     pub fn close(&mut self, now: Instant) {
         self.ways = Ways::Gathering;
+        self.silence = None;
         self.gatherer.release(now);
         self.pump(now);
     }
@@ -339,6 +354,11 @@ impl Connectivity {
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.gatherer.poll_timeout().is_some_and(|due| due <= now) {
             self.gatherer.handle_timeout(now);
+        }
+        if let Some(silence) = &mut self.silence
+            && silence.handle_timeout(now)
+        {
+            self.gatherer.ask_again(now);
         }
         match &mut self.ways {
             Ways::Gathering => {}
@@ -356,135 +376,14 @@ impl Connectivity {
             Ways::Checking(agent) => agent.poll_timeout(),
             Ways::Pinholes(pinholes) => pinholes.poll_timeout(),
         };
-        self.gatherer.poll_timeout().into_iter().chain(ways).min()
+        let silence = self.silence.as_ref().and_then(Silence::poll_timeout);
+        let gathering = self.gatherer.poll_timeout();
+        [gathering, silence, ways].into_iter().flatten().min()
     }
 
     /// What is to be done next.
     pub fn poll_output(&mut self) -> Option<ConnectivityOutput> {
         self.outputs.pop_front()
-    }
-
-    /// Takes what the machines give, until they give nothing.
-    fn pump(&mut self, now: Instant) {
-        loop {
-            self.pump_gatherer(now);
-            match &mut self.ways {
-                Ways::Gathering => return,
-                Ways::Checking(agent) => match agent.poll_output() {
-                    Some(CheckOutput::Transmit(transmit)) => {
-                        // What a relay makes of it comes out of the gatherer.
-                        if !self.gatherer.send_relayed(now, &transmit) {
-                            self.transmit(transmit);
-                        }
-                    }
-                    Some(CheckOutput::Event(event)) => self.handle_check_event(event),
-                    None => return,
-                },
-                Ways::Pinholes(pinholes) => match pinholes.poll_output() {
-                    Some(PinholeOutput::Transmit(transmit)) => self.transmit(transmit),
-                    Some(PinholeOutput::Heard { local, remote, .. }) => {
-                        self.event(ConnectivityEvent::Hint(Route { local, remote }));
-                    }
-                    None => return,
-                },
-            }
-        }
-    }
-
-    fn pump_gatherer(&mut self, now: Instant) {
-        let mut changed = false;
-        while let Some(output) = self.gatherer.poll_output() {
-            match output {
-                GatherOutput::Transmit(transmit) => self.transmit(transmit),
-                GatherOutput::Event(GatherEvent::Candidate(_) | GatherEvent::Gone(_)) => {
-                    changed = true;
-                }
-                GatherOutput::Event(event) => self.handle_gather_event(event),
-            }
-        }
-        if !changed {
-            return;
-        }
-        if let Ways::Checking(agent) = &mut self.ways {
-            agent.set_local(now, self.gatherer.local_candidates());
-        }
-        if self.told {
-            self.told = false;
-            self.event(ConnectivityEvent::OursChanged);
-        }
-    }
-
-    fn handle_gather_event(&mut self, event: GatherEvent) {
-        match event {
-            GatherEvent::Mapped { server, .. } => {
-                self.answering.insert(server);
-            }
-            GatherEvent::NoAnswer { server, .. } => {
-                self.silent.insert(server);
-            }
-            GatherEvent::RelayFailed { server, cause } => {
-                let message = relay_failure(server, cause);
-                self.fault(server, "relay", message);
-            }
-            GatherEvent::RelayRefused { server, peer } => {
-                tracing::info!(%server, %peer, "the relay does not lead to this address");
-            }
-            GatherEvent::Complete => {
-                for server in std::mem::take(&mut self.silent) {
-                    if self.answering.insert(server) {
-                        let message = format!("{server} did not say where it sees us");
-                        self.fault(server, "reflector", message);
-                    }
-                }
-                self.event(ConnectivityEvent::Gathered);
-            }
-            GatherEvent::Candidate(_) | GatherEvent::Gone(_) => {}
-        }
-    }
-
-    fn handle_check_event(&mut self, event: CheckEvent) {
-        let event = match event {
-            CheckEvent::PathFound { path, checks } => ConnectivityEvent::PathFound { path, checks },
-            CheckEvent::PathChanged { from, to, cause } => {
-                ConnectivityEvent::PathMoved { from, to, cause }
-            }
-            CheckEvent::PathLost { path } => ConnectivityEvent::PathLost { path },
-            CheckEvent::PathRestored { path } => ConnectivityEvent::PathRestored { path },
-            CheckEvent::Failed { counters } => ConnectivityEvent::NoPath {
-                heard: counters.answered > 0,
-            },
-            CheckEvent::PeerReflexive { local, remote, id } => {
-                tracing::debug!(%local, %remote, %id, "the peer checks from an address that it did not list");
-                if !self.acquainted && self.early.len() < MAX_EARLY {
-                    self.early.push(id);
-                }
-                return;
-            }
-        };
-        self.event(event);
-    }
-
-    fn transmit(&mut self, transmit: Transmit) {
-        let Transmit {
-            local,
-            remote,
-            octets,
-        } = transmit;
-        let route = Route { local, remote };
-        self.outputs
-            .push_back(ConnectivityOutput::Transmit { route, octets });
-    }
-
-    fn fault(&mut self, server: SocketAddr, code: &'static str, message: String) {
-        self.event(ConnectivityEvent::Fault {
-            server,
-            code,
-            message,
-        });
-    }
-
-    fn event(&mut self, event: ConnectivityEvent) {
-        self.outputs.push_back(ConnectivityOutput::Event(event));
     }
 }
 
@@ -506,18 +405,5 @@ pub fn path_word(path: &Path) -> &'static str {
         PathKind::ServerReflexive => "srflx",
         PathKind::PeerReflexive => "prflx",
         PathKind::Relay => "relay",
-    }
-}
-
-fn relay_failure(server: SocketAddr, cause: RelayFailure) -> String {
-    match cause {
-        RelayFailure::NoAnswer => format!("the relay {server} does not answer"),
-        RelayFailure::Unauthorized => {
-            format!("the relay {server} does not take our user name and password")
-        }
-        RelayFailure::Refused(code) => {
-            format!("the relay {server} lends no address (code {code})")
-        }
-        RelayFailure::Expired => format!("the relay {server} has taken its address back"),
     }
 }

@@ -3,31 +3,29 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use ichat_ice::{GatherConfig, Interface, Path, RelayListing};
+use ichat_ice::{GatherConfig, Interface, ReflectorTimings, RelayListing};
 use ichat_invitation::{Invitation, Party, encode_hex};
 use ichat_sip::Route;
 use ichat_xmpp::{CAPS_VERSION, Jid};
 
+use super::Driver;
 use super::links::LinkId;
 use super::unsent::Unsent;
-use super::{Driver, Stage};
 use crate::addresses::usable_addresses;
-use crate::connectivity::{
-    Connectivity, ConnectivityEvent, ConnectivityOutput, path_word, route_of,
-};
-use crate::event::{CallNumber, Event};
+use crate::connectivity::{Connectivity, ConnectivityOutput};
 use crate::introductions::{self, Parties};
 use crate::seed::Seed;
 
 /// How long servers that know addresses of ours may keep a call waiting \[I\].
 const GATHER_PATIENCE: Duration = Duration::from_millis(1500);
 
+/// Between two questions to such a server: half of what SNATMAP says, so that where a third of all
+/// datagrams is lost an answer still comes in that time \[I\].
+const GATHER_RESEND: Duration = Duration::from_millis(250);
+
 /// How often the addresses of this machine are looked at while a call has checks: far less than
 /// half a second, in which the peer would notice. It takes some ten microseconds.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
-
-/// How long a path may be lost before the user hears of it: another is mostly found at once.
-const LOSS_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The ways to the peer of the call at hand.
 #[derive(Debug)]
@@ -36,19 +34,21 @@ pub(super) struct Connection {
     /// Until when servers are waited for.
     pub(super) gathered_by: Instant,
     /// Our invitation, once there is one.
-    ours: Option<Invitation>,
+    pub(super) ours: Option<Invitation>,
     /// What the first path's checks took.
-    checks: Duration,
+    pub(super) checks: Duration,
     /// The path that the program knows of.
-    told: Option<Route>,
+    pub(super) told: Option<Route>,
     /// When to look at our addresses.
     next_look: Instant,
     /// When to say that the path is lost.
-    worry_at: Option<Instant>,
+    pub(super) worry_at: Option<Instant>,
     /// What could not leave.
     pub(super) unsent: Unsent,
     /// Our addresses have changed since the peer was told.
-    news: bool,
+    pub(super) news: bool,
+    /// It was told more than once.
+    proposed: bool,
 }
 
 /// Which side we are of an invitation.
@@ -74,6 +74,10 @@ impl Driver {
             snatmap: servers.snatmap,
             stun: servers.stun,
             turn: if relays { servers.turn } else { Vec::new() },
+            timings: ReflectorTimings {
+                resend: GATHER_RESEND,
+                ..ReflectorTimings::default()
+            },
             ..GatherConfig::default()
         };
         // Fresh for each call: ids that one peer saw tell the next nothing.
@@ -88,6 +92,7 @@ impl Driver {
             worry_at: None,
             unsent: Unsent::default(),
             news: false,
+            proposed: false,
         });
     }
 
@@ -225,6 +230,8 @@ impl Driver {
         }
         tracing::info!("the addresses of this machine have changed during a call");
         self.locals = self.sockets.follow(found);
+        // First of all: over a stream that began at an address that is gone nothing can be told.
+        self.links.note_addresses(false);
         let interfaces = self.interfaces();
         if let Some(connection) = &mut self.connection {
             connection.ways.set_interfaces(now, interfaces);
@@ -245,46 +252,12 @@ impl Driver {
         }
     }
 
-    pub(super) fn handle_connectivity_event(&mut self, now: Instant, event: ConnectivityEvent) {
-        match event {
-            ConnectivityEvent::Gathered => self.advance(now),
-            ConnectivityEvent::OursChanged => {
-                if let Some(connection) = &mut self.connection {
-                    connection.news = true;
-                }
-                self.tell_news(now);
-            }
-            ConnectivityEvent::PathFound { path, checks } => {
-                tracing::info!(kind = path_word(&path), "a path to the peer");
-                if let Some(connection) = &mut self.connection {
-                    connection.checks = checks;
-                }
-                self.handle_path_found(now, &path);
-            }
-            ConnectivityEvent::PathMoved { from, to, cause } => {
-                tracing::info!(?cause, kind = path_word(&to), "another path to the peer");
-                self.handle_path_moved(now, &from, &to);
-            }
-            ConnectivityEvent::PathLost { .. } => {
-                tracing::info!("the path is lost; another is looked for");
-                if let Some(connection) = &mut self.connection {
-                    connection.worry_at = Some(now + LOSS_PATIENCE);
-                }
-            }
-            ConnectivityEvent::PathRestored { .. } => {
-                tracing::info!("the path works again");
-                self.cease_to_worry();
-            }
-            ConnectivityEvent::NoPath { heard } => self.handle_no_path(now, heard),
-            ConnectivityEvent::Hint(route) => {
-                if let Some(call) = self.stage.call_mut() {
-                    call.hint(now, route);
-                }
-            }
-            ConnectivityEvent::Fault { code, message, .. } => {
-                self.warn(self.stage.number(), code, message);
-            }
+    /// What was told last may have been lost with the session: it is told again.
+    pub(super) fn repeat_news(&mut self, now: Instant) {
+        if let Some(connection) = &mut self.connection {
+            connection.news |= connection.proposed;
         }
+        self.tell_news(now);
     }
 
     /// Tells a peer that has accepted, or was accepted, addresses that came since.
@@ -302,6 +275,7 @@ impl Driver {
             return;
         };
         connection.news = false;
+        connection.proposed = true;
         let text = if checked {
             let candidates = connection.ways.candidates();
             let changed = connection
@@ -324,118 +298,6 @@ impl Driver {
             tracing::debug!(%error, "addresses that cannot be told");
         }
     }
-
-    fn handle_path_found(&mut self, now: Instant, path: &Path) {
-        let route = route_of(path);
-        if let Stage::Checking(_) = self.stage {
-            self.tell_path(route);
-            self.dial_checked(now, route);
-            return;
-        }
-        let Some(call) = self.stage.call_mut() else {
-            return;
-        };
-        // The path that the INVITE takes wins: what has an answer elsewhere stays there.
-        let elsewhere = call.route().is_some_and(|taken| taken != route);
-        if !elsewhere {
-            call.move_to(now, route);
-            self.tell_path(route);
-        }
-    }
-
-    fn handle_path_moved(&mut self, now: Instant, from: &Path, to: &Path) {
-        self.cease_to_worry();
-        let (from, to) = (route_of(from), route_of(to));
-        let taken = self.stage.call().and_then(|call| call.route());
-        let follows =
-            taken.is_none_or(|taken| taken == from || taken == to || !self.has_local(taken.local));
-        if !follows {
-            return;
-        }
-        if let Some(call) = self.stage.call_mut() {
-            call.move_to(now, to);
-            self.tell_path(to);
-        }
-    }
-
-    fn cease_to_worry(&mut self) {
-        if let Some(connection) = &mut self.connection {
-            connection.worry_at = None;
-        }
-    }
-
-    /// When the user is to know that the path is lost.
-    pub(super) fn worry_at(&self) -> Option<Instant> {
-        self.connection.as_ref()?.worry_at
-    }
-
-    /// Tells of a path that is lost and stays so. The call goes on.
-    pub(super) fn worry(&mut self, now: Instant) {
-        if self.worry_at().is_some_and(|at| at <= now) {
-            self.cease_to_worry();
-            let message = "the path to the peer is lost; another is looked for".into();
-            self.warn(self.stage.number(), "path-lost", message);
-        }
-    }
-
-    fn has_local(&self, local: SocketAddr) -> bool {
-        let relayed = self
-            .connection
-            .as_ref()
-            .is_some_and(|connection| connection.ways.is_relayed(local));
-        relayed || self.sockets.addresses().any(|own| own == local)
-    }
-
-    /// The call's INVITE is answered, by this way. True when its path is told here: one that has
-    /// been checked now, any other when the call is connected.
-    pub(super) fn settle_path(&mut self, now: Instant, route: Route) -> bool {
-        if !self.is_checked() {
-            return false;
-        }
-        let connection = self.connection.as_mut();
-        if connection.is_some_and(|connection| connection.ways.pin(now, route)) {
-            self.tell_path(route);
-        }
-        true
-    }
-
-    /// The call is connected: its path is told, if it was not, and needs no server to be known.
-    pub(super) fn settle_connection(&mut self) {
-        let checked = self.is_checked();
-        let route = self.stage.call().and_then(|call| call.route());
-        let Some(connection) = &mut self.connection else {
-            return;
-        };
-        connection.ways.connected();
-        if let (true, None, Some(route)) = (checked, connection.told, route) {
-            self.tell_path(route);
-        }
-    }
-
-    /// Tells a path that the program does not know of.
-    fn tell_path(&mut self, route: Route) {
-        let Some(number) = self.stage.number() else {
-            return;
-        };
-        let Some(connection) = &mut self.connection else {
-            return;
-        };
-        if connection.told == Some(route) {
-            return;
-        }
-        let first = connection.told.is_none();
-        connection.told = Some(route);
-        let path = connection
-            .ways
-            .path()
-            .filter(|path| route_of(path) == route);
-        let checks = match path {
-            Some(_) if first => connection.checks,
-            Some(_) | None => Duration::ZERO,
-        };
-        let kind = path.as_ref().map_or("direct", path_word);
-        self.tell(path_event(number, route, kind, checks));
-    }
 }
 
 /// The caller's full JID as its own invitation has it: its stanzas may come from a bare one.
@@ -446,14 +308,4 @@ fn inviter(invitation: &Invitation, from: &Jid) -> Option<String> {
         .find_map(|invitee| invitee.invited_by.as_ref())?;
     let jid = Jid::new(named).ok()?;
     (jid.to_bare() == from.to_bare()).then(|| jid.to_string())
-}
-
-fn path_event(call: CallNumber, route: Route, kind: &'static str, checks: Duration) -> Event {
-    Event::Path {
-        call,
-        local: route.local,
-        remote: route.remote,
-        kind,
-        checks,
-    }
 }

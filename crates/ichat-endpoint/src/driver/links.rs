@@ -139,6 +139,13 @@ impl Links {
         }
     }
 
+    /// The addresses of this machine have changed, or that at which others see us.
+    pub(super) fn note_addresses(&self, renumbered: bool) {
+        for link in &self.links {
+            link.stream.note_addresses(renumbered);
+        }
+    }
+
     pub(super) fn poll_output(&mut self) -> Option<(LinkId, Output)> {
         self.links
             .iter_mut()

@@ -73,6 +73,7 @@ impl Driver {
             session.reconnected(now, jid);
         }
         self.ask_for_services(now, link);
+        self.repeat_news(now);
         self.tell_return(link);
     }
 

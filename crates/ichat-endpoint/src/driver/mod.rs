@@ -17,6 +17,7 @@ mod losses;
 mod offers;
 mod outgoing;
 mod pace;
+mod paths;
 mod progress;
 mod reflectors;
 mod services;
@@ -371,6 +372,7 @@ impl Driver {
         }
         tracing::info!("the addresses of this machine have changed");
         self.locals = self.sockets.follow(found);
+        self.links.note_addresses(false);
     }
 
     fn tell(&self, event: Event) {

@@ -233,7 +233,7 @@ impl Driver {
             return;
         };
         let (number, leg) = (checking.number, checking.leg);
-        self.warn(Some(number), "no-path", NO_PATH.into());
+        self.tell(no_path(Some(number)));
         self.cancel_leg(now, leg);
         self.end_ringing(number, Reason::Unreachable);
     }
@@ -250,6 +250,15 @@ impl Driver {
 
 const NO_PATH: &str = "no way to the peer was found: neither side's packets reach the other. Name a \
                        --stun or --snatmap server that both sides can see, or a relay with --turn";
+
+/// The warning that says so.
+pub(super) fn no_path(call: Option<CallNumber>) -> Event {
+    Event::Warning {
+        call,
+        code: "no-path",
+        message: NO_PATH.into(),
+    }
+}
 
 pub(super) fn word_of(dialect: ichat_xmpp::Dialect) -> Dialect {
     match dialect {

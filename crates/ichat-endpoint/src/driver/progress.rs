@@ -5,6 +5,7 @@ use std::time::Instant;
 use ichat_sip::Route;
 
 use super::links::Leg;
+use super::outgoing::no_path;
 use super::pace::STATS_INTERVAL;
 use super::{Driver, Stage};
 use crate::event::{CallNumber, Event, Reason, Summary};
@@ -43,6 +44,15 @@ impl Driver {
                 let (number, from) = (*call, from.clone());
                 self.tell_sip_incoming(now, number, &from, event);
                 return;
+            }
+            // No packet of ours gets through: that is what the user should know.
+            Event::Warning {
+                call,
+                code: "no-sip-answer",
+                ..
+            } if self.has_no_path() => {
+                let call = *call;
+                return self.tell(no_path(call));
             }
             Event::Ended { call, summary } => {
                 let (number, summary) = (*call, *summary);

@@ -10,6 +10,10 @@ use minidom::Element;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::addresses::is_ours;
+use crate::sockets::routed_source;
+use crate::sources::is_private;
+
 /// Stanzas that may wait for the driver before the stream stops reading.
 const INCOMING_CAPACITY: usize = 64;
 
@@ -52,12 +56,14 @@ pub(super) struct Stream {
     session: u32,
 }
 
-/// A stanza, and for which session it was made, counted from 0: what is on its way when another
-/// begins does not belong to that.
+/// What the driver says to the task.
 #[derive(Debug)]
-struct Outgoing {
-    session: u32,
-    stanza: Element,
+enum Outgoing {
+    /// A stanza, and for which session it was made, counted from 0: what is on its way when another
+    /// begins does not belong to that.
+    Stanza { session: u32, stanza: Element },
+    /// The addresses of this machine have changed, or with `renumbered` the one outside.
+    AddressesChanged { renumbered: bool },
 }
 
 impl Stream {
@@ -96,8 +102,21 @@ impl Stream {
 
     pub(super) fn send(&self, stanza: Element) {
         let session = self.session;
-        if self.outgoing.send(Outgoing { session, stanza }).is_err() {
+        if self
+            .outgoing
+            .send(Outgoing::Stanza { session, stanza })
+            .is_err()
+        {
             tracing::debug!("the stream is gone; a stanza is lost");
+        }
+    }
+
+    /// The addresses of this machine have changed, or with `renumbered` the one at which the world sees
+    /// us: a stream to the server that began at one that is gone is left for another.
+    pub(super) fn note_addresses(&self, renumbered: bool) {
+        let changed = Outgoing::AddressesChanged { renumbered };
+        if self.outgoing.send(changed).is_err() {
+            tracing::trace!("the stream is gone");
         }
     }
 
@@ -138,20 +157,24 @@ async fn carry(
     loop {
         tokio::select! {
             outgoing = to_send.recv() => match outgoing {
-                Some(Outgoing { stanza, .. }) => {
+                Some(Outgoing::Stanza { stanza, .. }) => {
                     if let Err(error) = send(&mut connection, &stanza).await {
                         report(&arrived, Arrival::Ended(Ended::Broken(error.to_string()))).await;
                         return;
                     }
                 }
+                // A neighbour opens another one if it has anything to say.
+                Some(Outgoing::AddressesChanged { .. }) => {}
                 None => break,
             },
             stanza = connection.recv() => match stanza {
                 Ok(stanza) => {
                     if arrived.send(Arrival::Stanza(stanza)).await.is_err() {
                         // The driver has gone; what it still wanted to say comes first.
-                        while let Ok(Outgoing { stanza, .. }) = to_send.try_recv() {
-                            if send(&mut connection, &stanza).await.is_err() {
+                        while let Ok(outgoing) = to_send.try_recv() {
+                            if let Outgoing::Stanza { stanza, .. } = outgoing
+                                && send(&mut connection, &stanza).await.is_err()
+                            {
                                 return;
                             }
                         }
@@ -185,9 +208,18 @@ async fn keep(
     arrived: mpsc::Sender<Arrival>,
 ) {
     let mut session = 0;
+    let mut source = routed_source(server.login().address);
     loop {
         let happening = tokio::select! {
             outgoing = to_send.recv() => match outgoing {
+                Some(Outgoing::AddressesChanged { renumbered }) => {
+                    let outside = !is_private(server.login().address.ip());
+                    let gone = source.is_some_and(|source| !is_ours(source));
+                    if gone || (renumbered && outside) {
+                        server.note_move();
+                    }
+                    continue;
+                }
                 Some(outgoing) => {
                     queue(&mut server, session, outgoing);
                     continue;
@@ -202,8 +234,12 @@ async fn keep(
                 error: error.to_string(),
                 resumable,
             },
-            Happening::Resumed => Arrival::Resumed,
+            Happening::Resumed => {
+                source = routed_source(server.login().address);
+                Arrival::Resumed
+            }
             Happening::Reconnected { jid } => {
+                source = routed_source(server.login().address);
                 session += 1;
                 Arrival::Reconnected(jid)
             }
@@ -223,11 +259,11 @@ async fn keep(
     server.close().await;
 }
 
-fn queue(server: &mut Persistent, session: u32, outgoing: Outgoing) {
-    let sent = if outgoing.session == session {
-        server.send(outgoing.stanza)
-    } else {
-        server.send_of_last(outgoing.stanza)
+fn queue(server: &mut Persistent, current: u32, outgoing: Outgoing) {
+    let sent = match outgoing {
+        Outgoing::Stanza { session, stanza } if session == current => server.send(stanza),
+        Outgoing::Stanza { stanza, .. } => server.send_of_last(stanza),
+        Outgoing::AddressesChanged { .. } => Ok(()),
     };
     if let Err(error) = sent {
         tracing::error!(%error, "a stanza of ours is left out");

@@ -30,6 +30,9 @@ pub(crate) struct Party {
     pub(crate) events: Vec<Event>,
     pub(crate) path: Option<Path>,
     pub(crate) moves: Vec<(Path, Path)>,
+    /// Our candidates have changed since the peer was told.
+    pub(crate) news: bool,
+    pub(crate) renumbered: bool,
     /// When something new was heard, and the longest time between two such times.
     last_heard: Option<Instant>,
     pub(crate) longest_gap: Duration,
@@ -61,6 +64,8 @@ impl Party {
             events: Vec::new(),
             path: None,
             moves: Vec::new(),
+            news: false,
+            renumbered: false,
             last_heard: None,
             longest_gap: Duration::ZERO,
             received: 0,
@@ -152,8 +157,18 @@ impl Party {
                     call.move_to(now, route_of(&to));
                 }
             }
+            ConnectivityEvent::OursChanged { renumbered } => {
+                self.news = true;
+                self.renumbered |= renumbered;
+            }
             _ => {}
         }
+    }
+
+    /// More candidates of the peer's.
+    pub(crate) fn hear_more(&mut self, now: Instant, theirs: &[Candidate]) {
+        self.ways.check(now, theirs);
+        self.drain(now);
     }
 
     fn drain(&mut self, now: Instant) {
@@ -181,6 +196,9 @@ impl Party {
                         };
                         self.ways.pin(now, route);
                         self.next_frame = Some(now);
+                    }
+                    if let Event::Connected { .. } = &event {
+                        self.ways.connected();
                     }
                     self.events.push(event);
                 }

@@ -94,6 +94,9 @@ pub enum StreamError {
     /// The transport broke.
     #[error("the connection is lost{}", .0.as_ref().map(|error| format!(": {error}")).unwrap_or_default())]
     Lost(Option<io::Error>),
+    /// The address of this machine that it began at is gone.
+    #[error("the connection is lost: this machine has another address now")]
+    Moved,
     /// The peer gave no sign of life.
     #[error("the connection is dead: no sign of life for {:.0} s", .0.as_secs_f32())]
     Silent(Duration),
@@ -124,7 +127,9 @@ impl StreamError {
     /// What may come next.
     pub(super) fn outlook(&self) -> Outlook {
         match self {
-            Self::Closed | Self::Lost(_) | Self::Silent(_) | Self::Stuck(_) => Outlook::Resume,
+            Self::Closed | Self::Lost(_) | Self::Moved | Self::Silent(_) | Self::Stuck(_) => {
+                Outlook::Resume
+            }
             Self::Excess(_) | Self::Xml(_) | Self::Miscounted => Outlook::Anew,
             Self::Full(_) | Self::Unsendable(_) => Outlook::Anew,
             Self::Fault(fault) => fault.outlook(),

@@ -232,6 +232,21 @@ impl Persistent {
         }
     }
 
+    /// Says that this machine's address on the stream is gone, so that nothing can come over it any
+    /// more: it counts as lost now rather than when the server has been silent for long, and the
+    /// next try comes at once. Where there is no stream, that alone.
+    pub fn note_move(&mut self) {
+        self.backoff.reset();
+        match &self.state {
+            State::Up(_) => {
+                let lost = self.lose(StreamError::Moved, true);
+                self.telling.push_back(lost);
+            }
+            State::Waiting(_) => self.wait(),
+            State::Trying(_) | State::Over => {}
+        }
+    }
+
     /// Sends, receives, and signs in again; gives what happens next.
     ///
     /// Cancel-safe: nothing is lost or begun anew when it is dropped. It has to be awaited most of

@@ -87,6 +87,39 @@ async fn a_lost_stream_is_resumed_and_what_the_server_has_not_got_is_sent_once_m
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stream_whose_address_is_gone_is_left_at_once_and_the_session_goes_on() {
+    let (mut session, peer, mut world) = World::begin(vec![new(), Meets::Resumed(0)]).await;
+    let begun = Instant::now();
+    session.note_move();
+    let Happening::Lost { error, resumable } = session.recv().await else {
+        panic!()
+    };
+    assert!(matches!(error, StreamError::Moved) && resumable, "{error}");
+    session.send(message("1")).unwrap();
+    assert_eq!(name(&session.recv().await), "resumed");
+    assert!(begun.elapsed() < SOON, "at once");
+    drop(peer);
+    let mut peer = world.peer().await;
+    quiet(&mut session, SOON).await;
+    assert_eq!(peer.hear().await, "message 1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_for_the_next_try_tries_at_once_from_another_address() {
+    let (mut session, peer, mut world) =
+        World::begin(vec![new(), unreachable(), unreachable(), new()]).await;
+    drop(peer);
+    assert_eq!(name(&session.recv().await), "lost");
+    // The first two tries come at once and after a second; the third would after two.
+    quiet(&mut session, Duration::from_millis(1500)).await;
+    let before = Instant::now();
+    session.note_move();
+    assert_eq!(name(&session.recv().await), format!("reconnected {JID}"));
+    assert!(before.elapsed() < SOON, "at once");
+    world.peer().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_resumption_fails_another_session_begins_and_only_chat_goes_over() {
     let failed = Meets::Failed("<failed xmlns='urn:xmpp:sm:3' h='1'/>");
     let (mut session, peer, mut world) = World::begin(vec![new(), failed]).await;
