@@ -4,7 +4,6 @@
 mod bad_input;
 mod callee_endings;
 mod caller_endings;
-#[cfg(feature = "in-work")]
 mod conference;
 mod demo;
 mod devices;
@@ -16,27 +15,21 @@ mod lan;
 mod lan_losses;
 mod lan_others;
 mod long_calls;
-#[cfg(feature = "in-work")]
 mod nats;
 mod old_macs;
 mod presence;
-#[cfg(feature = "in-work")]
 mod prosodies;
 mod recordings;
 mod recovery;
 mod regressions;
-#[cfg(feature = "in-work")]
 mod restarts;
-#[cfg(feature = "in-work")]
 mod ringing;
 mod servers;
 mod sign_in;
 mod signals;
 mod sip_peers;
-#[cfg(feature = "in-work")]
 mod sites;
 mod snatmap;
-#[cfg(feature = "in-work")]
 mod stanzas;
 mod support;
 mod two_of_ours;

@@ -31,11 +31,17 @@ mod relay;
 mod run;
 #[path = "netsim/second_path.rs"]
 mod second_path;
+#[allow(dead_code, reason = "only its answers to Binding requests are used")]
+#[path = "support/turn.rs"]
+mod turn;
 
+use ichat_ice::PathKind;
 use matrix::{ALL_PORTS, SOME_PORTS, behaviours, check, classic, pairs};
 use matrix::{with_hairpinning, with_ports};
-use netsim::{Nat, Scenario};
+use netsim::{Dependence, Nat, Scenario};
+use plan::Plan;
 use second_path::Loss;
+use std::time::Duration;
 
 /// Seeds in an ordinary test.
 const SEEDS: u64 = 500;
@@ -131,6 +137,27 @@ fn a_nat_behind_a_nat_is_no_worse_than_the_stricter_of_the_two() {
         assert_eq!(check(&chains(&[*callee]), false).relayed(), 0);
         assert_eq!(check(&chains(&[*callee]), true).unconnected(), 0);
     }
+}
+
+#[test]
+fn two_nats_that_map_by_port_are_not_chased_without_end_and_do_not_hold_up_a_relay() {
+    // Each check back comes from one more port.
+    let nat = Nat {
+        filtering: Dependence::EndpointIndependent,
+        ..Nat::symmetric()
+    };
+    let scenario = Scenario::of_chains(1, &[], &[nat], &[nat]);
+    let without = run::run(&scenario, &Plan::quiet(1, false), false).unwrap();
+    assert_eq!(without.took, None);
+    assert!(
+        without.virtual_time < Duration::from_secs(40),
+        "{without:?}"
+    );
+    assert!(without.checks < 1000, "{without:?}");
+    assert!(without.busiest_second < 150, "{without:?}");
+    let with = run::run(&scenario, &Plan::quiet(1, true), false).unwrap();
+    assert_eq!(with.kinds, [Some(PathKind::Relay); 2]);
+    assert!(with.took < Some(Duration::from_secs(2)), "{with:?}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
+use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
@@ -36,8 +37,9 @@ pub(super) fn start(
     desk: Arc<Desk>,
     mut stop: watch::Receiver<()>,
 ) -> io::Result<JoinHandle<()>> {
+    // Without timers, which would be looked after each time that the thread waits.
     let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
+        .enable_io()
         .build()?;
     let state = UdpSocketState::new((&socket).into())?;
     let is_wildcard = socket.local_addr()?.ip().is_unspecified();
@@ -91,15 +93,14 @@ impl Counter {
                     errors += 1;
                     if errors >= MAX_ERRORS {
                         errors = 0;
-                        tokio::time::sleep(ERROR_PAUSE).await;
+                        std::thread::sleep(ERROR_PAUSE);
                     }
                 }
             }
         }
     }
 
-    /// Answers the first `count` of a batch, each from the address that it was sent to: a NAT lets
-    /// no other one in.
+    /// Answers the first `count` of a batch.
     fn answer(&self, batch: &Batch, count: usize, desk: &Desk) {
         let now = Instant::now();
         for (octets, about) in batch.octets.iter().zip(&batch.about).take(count) {
@@ -107,20 +108,29 @@ impl Counter {
                 let Some(answer) = desk.respond(now, about.addr, datagram) else {
                     continue;
                 };
-                let transmit = Transmit {
-                    destination: about.addr,
-                    ecn: None,
-                    contents: &answer,
-                    segment_size: None,
-                    src_ip: about.dst_ip.filter(|_| self.is_wildcard),
-                };
-                let sent = self.state.try_send((&self.socket).into(), &transmit);
-                if let Err(error) = sent {
+                if let Err(error) = self.send(&answer, about) {
                     tracing::debug!(%error, "an answer could not be sent");
                     desk.note_send_failure();
                 }
             }
         }
+    }
+
+    /// Sends an answer from the address that the request was sent to: a NAT lets no other one in.
+    fn send(&self, answer: &[u8], about: &RecvMeta) -> io::Result<()> {
+        if !self.is_wildcard {
+            // Straight to the system: tokio would ask its reactor first.
+            let sent = SockRef::from(&self.socket).send_to(answer, &about.addr.into());
+            return sent.map(|_| ());
+        }
+        let transmit = Transmit {
+            destination: about.addr,
+            ecn: None,
+            contents: answer,
+            segment_size: None,
+            src_ip: about.dst_ip,
+        };
+        self.state.try_send((&self.socket).into(), &transmit)
     }
 }
 

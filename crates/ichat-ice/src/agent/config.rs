@@ -35,7 +35,8 @@ pub struct Timings {
     /// From the start of the last regular pair to the first [last
     /// resort](super::PairClass::LastResort): 1 s.
     pub last_resort: Duration,
-    /// From both lists known to taking a path over a relay, while a direct one might still come:
+    /// From both lists known to taking a path over a relay, or answering checks over a relay of
+    /// ours, while a direct one might still come:
     /// 1 s, time for one repetition. One that comes later still takes over.
     pub relay_patience: Duration,
     /// From the first response to taking a path whose peer answers and never asks: 5 s.

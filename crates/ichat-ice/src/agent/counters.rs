@@ -11,6 +11,8 @@ pub struct Counters {
     pub answered: u64,
     /// Of these, checks that came before the peer's list was known.
     pub answered_early: u64,
+    /// Checks over a relay of ours that came so early that they were left to be repeated.
+    pub deferred: u64,
     /// Responses to checks of ours.
     pub responses: u64,
     /// Datagrams that are no STUN message.

@@ -121,6 +121,9 @@ pub enum ChangeCause {
 pub enum Handled {
     /// A check of the peer's; it was answered.
     Answered,
+    /// A check of the peer's over a relay of ours that is listed as something else, while a direct
+    /// path may still come: its repetition will be answered.
+    Deferred,
     /// A response to a check of ours.
     Response,
 }

@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use ichat_invitation::CandidateId;
+use ichat_invitation::{CandidateId, CandidateKind};
 
 use super::remotes::Source;
 use super::{Agent, Check, CheckKey, Event, Handled, MAX_CHECKS, Refused, Route, RouteId};
+use crate::LocalCandidate;
 use crate::stun::{self, AttributeKind, CheckUsername, Message, MessageKind};
 
 impl Agent {
@@ -71,6 +72,10 @@ impl Agent {
             .ok_or(Refused::NotForUs {
                 receiver: username.receiver,
             })?;
+        if self.defers(now, id) {
+            self.counters.deferred += 1;
+            return Ok(Handled::Deferred);
+        }
         let slot = message.slot().unwrap_or(ours.candidate.slot);
         let answer = stun::answer(message, id.remote, slot).ok_or(Refused::NoCheck)?;
         self.transmit(id.base, id.remote, &answer);
@@ -93,6 +98,21 @@ impl Agent {
         self.check_back(now, key, slot);
         self.settle(now, id, validated);
         Ok(Handled::Answered)
+    }
+
+    /// Whether a check waits for its repetition: it came over a relay of ours that the peer was not
+    /// told to be one, and a direct path may still come. The peer takes the first that works
+    /// (`docs/protocol/connectivity.md`, when a pair is usable \[D\]).
+    fn defers(&self, now: Instant, id: RouteId) -> bool {
+        let lends = |local: &LocalCandidate| {
+            let told = local.candidate.kind == CandidateKind::Relay;
+            local.relayed && local.base == id.base && !told
+        };
+        let waits = match self.lists_known {
+            None => true,
+            Some(known) => now < known + self.timings.relay_patience && self.hopes_for_direct(),
+        };
+        waits && self.locals.iter().any(lends)
     }
 
     /// Notes where a check of the peer's came from. Whether we check back.

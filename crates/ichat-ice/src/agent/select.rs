@@ -97,7 +97,7 @@ impl Agent {
     }
 
     /// Whether a path without a relay might still be found.
-    fn hopes_for_direct(&self) -> bool {
+    pub(super) fn hopes_for_direct(&self) -> bool {
         self.checks
             .iter()
             .any(|check: &Check| check.is_open() && !self.is_relayed(check.route()))

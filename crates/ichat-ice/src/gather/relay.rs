@@ -26,7 +26,7 @@ pub use self::event::{RelayCounters, RelayEvent, RelayFailure, RelayOutput, Rela
 use self::peers::Peers;
 use super::TurnServer;
 use crate::Transmit;
-use crate::stun::{self, Message, TransactionId};
+use crate::stun::{self, Message, MessageKind, TransactionId};
 
 /// How a request is repeated: 500 ms, doubled up to 2 s, 6 times; about 10 s in all \[I\]. A call
 /// does not wait for the 40 s of RFC 8489 §6.2.1.
@@ -49,6 +49,8 @@ const UNRESTED: Duration = Duration::from_millis(10);
 const UNAUTHORIZED: u16 = 401;
 /// ERROR-CODE of a nonce that has grown old (same place).
 const STALE_NONCE: u16 = 438;
+/// An answer to CreatePermission: the server does not relay to that host (RFC 8656 §17).
+const CREATE_PERMISSION_ERROR: MessageKind = MessageKind::Unknown(0x0118);
 
 /// One relayed address, from its allocation to its end, with permissions and channels.
 ///
@@ -69,6 +71,8 @@ pub struct Relay {
     asked: Vec<TransactionId>,
     challenged: Vec<TransactionId>,
     last_code: Option<u16>,
+    /// The datagram at hand refuses a permission.
+    denies: bool,
     peers: Peers,
     channels: Channels,
     waiting: VecDeque<(SocketAddr, Vec<u8>)>,
@@ -98,6 +102,7 @@ impl Relay {
             asked: Vec::new(),
             challenged: Vec::new(),
             last_code: None,
+            denies: false,
             peers: Peers::default(),
             channels: Channels::default(),
             waiting: VecDeque::new(),
@@ -197,6 +202,7 @@ impl Relay {
             Relayed::NotOurs | Relayed::Handled => {}
         }
         self.turn(now);
+        self.denies = false;
         relayed
     }
 
@@ -273,7 +279,8 @@ impl Relay {
                 }
             }
             Some(UNAUTHORIZED | STALE_NONCE) | None => {}
-            code @ Some(_) => self.last_code = code,
+            code @ Some(_) if asked => self.last_code = code,
+            Some(_) => self.denies = message.kind() == CREATE_PERMISSION_ERROR,
         }
         asked
     }
@@ -380,12 +387,17 @@ impl Relay {
         }
     }
 
+    /// There is no permission. Where the server said so it is not asked again; where its answers
+    /// were lost it is, when there is something to send.
     fn refuse(&mut self, ip: IpAddr) {
-        self.peers.refuse(ip);
         let before = self.waiting.len();
         self.waiting.retain(|(peer, _)| peer.ip() != ip);
         let dropped = before - self.waiting.len();
         self.counters.unsent += u64::try_from(dropped).unwrap_or(0);
+        if !self.denies {
+            return;
+        }
+        self.peers.refuse(ip);
         let event = RelayEvent::PeerRefused { peer: ip };
         self.outputs.push_back(RelayOutput::Event(event));
     }

@@ -27,6 +27,8 @@ pub struct Call {
     /// On their way, by the time of arrival and their number: to whom, and what.
     signals: BTreeMap<(Instant, usize), (usize, Vec<Candidate>)>,
     signalled: usize,
+    /// When a side last learnt anything new.
+    pub learnt: Instant,
     latency: Duration,
 }
 
@@ -51,6 +53,7 @@ impl Call {
             known: None,
             signals: BTreeMap::new(),
             signalled: 0,
+            learnt: started,
             latency: plan.latency,
         }
     }
@@ -136,6 +139,7 @@ impl Call {
         while let Some(entry) = self.signals.first_entry()
             && entry.key().0 <= now
         {
+            self.learnt = now;
             let (to, candidates) = entry.remove();
             self.peer_mut(to).hear(now, &candidates);
         }
@@ -143,6 +147,7 @@ impl Call {
             if self.peer(side).has_news() {
                 let candidates = self.peer_mut(side).tell();
                 self.signalled += 1;
+                self.learnt = now;
                 self.signals
                     .insert((now + self.latency, self.signalled), (1 - side, candidates));
             }

@@ -15,25 +15,33 @@ use netsim::Endpoint;
 pub const FRAME: Duration = Duration::from_millis(20);
 /// The head of RTP and 20 ms of G.711.
 const PACKET_LEN: usize = 172;
+/// The first octets of what the caller asks on its path, and of the answer, which goes back the same
+/// way. Both sides stay on that path (docs/protocol/connectivity.md, when a pair is usable).
+const INVITE: &[u8] = b"INVITE sip:";
+const OK: &[u8] = b"SIP/2.0 200 OK";
+/// How often it is asked until the answer comes.
+const T1: Duration = Duration::from_millis(500);
 
 /// What a peer is made from.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Tells its media from the other's.
     pub name: u64,
+    pub is_caller: bool,
     /// The port that it uses on all its addresses.
     pub port: u16,
     /// Whom it asks; without interfaces.
     pub gather: GatherConfig,
     /// Whether its checks have no cookie.
     pub legacy_stun_header: bool,
-    /// Whether it asks reflectors no more once it has a path, until that is lost.
+    /// Whether it asks reflectors no more once the call is up, until its path is lost.
     pub is_thrifty: bool,
 }
 
 /// What a host does in a call, but for signalling.
 pub struct Peer {
     name: u64,
+    is_caller: bool,
     port: u16,
     is_thrifty: bool,
     pub gatherer: Gatherer,
@@ -54,6 +62,8 @@ pub struct Peer {
     /// How often a machine wanted to be called again at the same time.
     called_at_once: u32,
     next_frame: Option<Instant>,
+    /// When the caller asks next.
+    next_invite: Option<Instant>,
     transmits: VecDeque<netsim::Transmit>,
 }
 
@@ -66,6 +76,7 @@ impl Peer {
         };
         Self {
             name: config.name,
+            is_caller: config.is_caller,
             port: config.port,
             is_thrifty: config.is_thrifty,
             gatherer: Gatherer::new(now, config.gather.clone()),
@@ -79,6 +90,7 @@ impl Peer {
             has_news: false,
             called_at_once: 0,
             next_frame: None,
+            next_invite: None,
             transmits: VecDeque::new(),
         }
     }
@@ -102,6 +114,9 @@ impl Peer {
 
     /// Begins to send media, or ends it.
     pub fn talk(&mut self, now: Instant, talks: bool) {
+        if talks && self.is_caller && self.next_frame.is_none() {
+            self.next_invite = Some(now);
+        }
         self.next_frame = talks.then_some(now);
     }
 
@@ -160,12 +175,8 @@ impl Peer {
                 match output {
                     Output::Transmit(transmit) => self.route(now, transmit),
                     Output::Event(event) => {
-                        match event {
-                            Event::PathFound { .. } if self.is_thrifty => {
-                                self.gatherer.stop_refreshing();
-                            }
-                            Event::PathLost { .. } => self.gatherer.ask_again(now),
-                            _ => {}
+                        if let Event::PathLost { .. } = event {
+                            self.gatherer.ask_again(now);
                         }
                         self.events.push((now, event));
                     }
@@ -222,15 +233,49 @@ impl Peer {
         }
     }
 
+    fn send_invite(&mut self, now: Instant) {
+        if self.next_invite.is_some_and(|due| due <= now)
+            && let Some(path) = self.path()
+        {
+            self.next_invite = Some(now + T1);
+            self.say(now, path.local, path.remote, INVITE);
+        }
+    }
+
+    fn say(&mut self, now: Instant, local: SocketAddr, remote: SocketAddr, words: &[u8]) {
+        let octets = words.to_vec();
+        self.route(
+            now,
+            Transmit {
+                local,
+                remote,
+                octets,
+            },
+        );
+    }
+
     fn classify(&mut self, now: Instant, local: SocketAddr, remote: SocketAddr, octets: &[u8]) {
         if octets.first().is_some_and(|first| first >> 6 == 2) {
             let validated = self.agent.note_traffic(now, local, remote);
             let others = octets.get(4..12) != Some(&self.name.to_be_bytes());
             match (validated, others) {
-                (true, true) => self.heard.push(now),
+                (true, true) => {
+                    self.heard.push(now);
+                    if self.is_thrifty {
+                        self.gatherer.stop_refreshing();
+                    }
+                }
                 (false, true) => self.unheard += 1,
                 (true, false) => self.strange += 1,
                 (false, false) => {}
+            }
+        } else if octets.starts_with(INVITE) {
+            if self.agent.pin(now, local, remote) {
+                self.say(now, local, remote, OK);
+            }
+        } else if octets.starts_with(OK) {
+            if self.next_invite.take().is_some() {
+                self.agent.pin(now, local, remote);
             }
         } else {
             // What is refused is counted by the agent.
@@ -270,6 +315,7 @@ impl Endpoint for Peer {
         if is_due(self.agent.poll_timeout()) {
             self.agent.handle_timeout(now);
         }
+        self.send_invite(now);
         self.send_frame(now);
         self.drain(now);
         let due = [self.gatherer.poll_timeout(), self.agent.poll_timeout()];
@@ -287,7 +333,11 @@ impl Endpoint for Peer {
 
     fn poll_timeout(&self) -> Option<Instant> {
         let machines = [self.gatherer.poll_timeout(), self.agent.poll_timeout()];
-        machines.into_iter().flatten().chain(self.next_frame).min()
+        let own = self
+            .next_frame
+            .into_iter()
+            .chain(self.next_invite.filter(|_| self.path().is_some()));
+        machines.into_iter().flatten().chain(own).min()
     }
 
     fn handle_addresses(&mut self, now: Instant, addresses: &[IpAddr]) {

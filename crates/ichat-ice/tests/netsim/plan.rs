@@ -6,6 +6,7 @@ use std::time::Duration;
 use ichat_ice::{GatherConfig, ReflectorTimings, RelayListing, TurnServer};
 use netsim::{Random, Stage};
 
+use super::call::CALLER;
 use super::peer::Config;
 use super::relay;
 
@@ -116,6 +117,7 @@ impl Plan {
         };
         Config {
             name: random.next_u64(),
+            is_caller: side == CALLER,
             port: [stage.caller_port, stage.callee_port][side],
             gather: GatherConfig {
                 seed: random.next_u64(),

@@ -5,13 +5,12 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use netsim::Endpoint;
-use stun_types::attribute::XorMappedAddress;
-use stun_types::message::{BINDING, Message, MessageClass, MessageWriteVec};
-use stun_types::prelude::*;
 use turn_client_proto::stun::Instant as TurnInstant;
 use turn_client_proto::stun::types::TransportType;
 use turn_server_proto::api::{Transmit, TurnServerApi, TurnServerPollRet};
 use turn_server_proto::server::TurnServer;
+
+use super::turn::binding;
 
 pub const PORT: u16 = 3478;
 pub const USERNAME: &str = "mac";
@@ -139,18 +138,6 @@ impl Server {
             });
         }
     }
-}
-
-/// The answer to a Binding request. The server of turn-server-proto 0.7.3 sends its own to itself.
-fn binding(source: SocketAddr, octets: &[u8]) -> Option<Vec<u8>> {
-    let request = Message::from_bytes(octets).ok()?;
-    let is_binding = request.has_method(BINDING) && request.has_class(MessageClass::Request);
-    let mut answer =
-        is_binding.then(|| Message::builder_success(&request, MessageWriteVec::new()))?;
-    let mapped = XorMappedAddress::new(source, request.transaction_id());
-    answer.add_attribute(&mapped).ok()?;
-    answer.add_fingerprint().ok()?;
-    Some(answer.finish())
 }
 
 impl Endpoint for Relay {

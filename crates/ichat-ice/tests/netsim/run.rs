@@ -14,6 +14,8 @@ use super::plan::{Mishap, Plan};
 /// Within that both sides have a path or know that there is none, and media flows again after a
 /// mishap.
 const BOUND: Duration = Duration::from_secs(60);
+/// How long after the last news from each other both sides know what they have.
+const SETTLED: Duration = Duration::from_secs(40);
 /// How long media is watched.
 const WATCHED: Duration = Duration::from_secs(2);
 /// Most datagrams of one side within a second, but for media.
@@ -24,8 +26,6 @@ const BUSIEST_SECOND: usize = 250;
 pub struct Report {
     /// What the oracle said of the network when the path was found.
     pub is_direct: bool,
-    /// Which sides had a relayed address.
-    pub lent: [bool; 2],
     pub kinds: [Option<PathKind>; 2],
     /// From both lists known to a path on both sides.
     pub took: Option<Duration>,
@@ -43,7 +43,7 @@ pub struct Report {
 #[derive(Debug)]
 pub enum Failure {
     /// Something stood still.
-    Network(RunError),
+    Network(#[expect(dead_code, reason = "it is printed")] RunError),
     /// The oracle says that there is a path, or a relay was there, and a side has none.
     NoPath,
     /// There can be none, and a side says that it has one.
@@ -190,7 +190,6 @@ impl Run {
         Ok(Report {
             is_disturbed_early: early,
             is_direct,
-            lent,
             kinds,
             took: (found == [true, true]).then_some(took),
             recovered,
@@ -231,19 +230,21 @@ impl Run {
         changes.last().map_or(at, |(when, _)| *when)
     }
 
-    /// Media both ways for a while: each side hears the other, and nobody else.
+    /// Media both ways for a while: each side hears the other, and nobody else. Where a third of all
+    /// is lost it may take a little until both sides are sure of the path.
     fn talk(&mut self) -> Result<(), Failure> {
         self.say(true);
         self.call.run_for(WATCHED / 2)?;
-        let from = self.call.now();
-        self.call.run_for(WATCHED)?;
         let frames = usize::try_from(WATCHED.as_millis() / FRAME.as_millis()).unwrap();
-        let hears = |side| self.call.peer(side).heard_since(from) * 10 >= frames * 3;
-        if hears(CALLER) && hears(CALLEE) {
-            Ok(())
-        } else {
-            Err(Failure::Silence)
+        for _ in 0..3 {
+            let from = self.call.now();
+            self.call.run_for(WATCHED)?;
+            let hears = |side| self.call.peer(side).heard_since(from) * 10 >= frames * 3;
+            if hears(CALLER) && hears(CALLEE) {
+                return Ok(());
+            }
         }
+        Err(Failure::Silence)
     }
 
     fn say(&mut self, talks: bool) {
@@ -290,7 +291,9 @@ impl Run {
             if peer.busiest_second > BUSIEST_SECOND {
                 return Err(Failure::Storm);
             }
-            if peer.path().is_none() && !peer.has_failed() {
+            // All is tried again when there is something new.
+            let settled = self.call.learnt + SETTLED <= self.call.now();
+            if settled && peer.path().is_none() && !peer.has_failed() {
                 return Err(Failure::NotTold);
             }
         }

@@ -3,6 +3,9 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use stun_types::attribute::XorMappedAddress;
+use stun_types::message::{BINDING, Message, MessageClass, MessageWriteVec};
+use stun_types::prelude::*;
 use turn_client_proto::stun::Instant as TurnInstant;
 use turn_client_proto::stun::types::TransportType;
 use turn_server_proto::api::{
@@ -19,6 +22,8 @@ pub struct TurnBox {
     address: SocketAddr,
     next_port: u16,
     pub relayed: Vec<SocketAddr>,
+    /// Whether it answers Binding requests.
+    pub answers_binding: bool,
 }
 
 impl TurnBox {
@@ -32,6 +37,7 @@ impl TurnBox {
             address,
             next_port: 50_000,
             relayed: Vec::new(),
+            answers_binding: true,
         }
     }
 
@@ -52,6 +58,10 @@ impl TurnBox {
         to: SocketAddr,
         octets: &[u8],
     ) -> Vec<Datagram> {
+        if let Some(answer) = binding(from, octets).filter(|_| to == self.address) {
+            let answers = self.answers_binding.then_some((to, from, answer));
+            return Vec::from_iter(answers);
+        }
         let at = self.time(now);
         let transmit = Transmit::new(octets.to_vec(), TransportType::Udp, from, to);
         let mut out = Vec::new();
@@ -104,6 +114,18 @@ impl TurnBox {
         let elapsed = (now - self.started).as_nanos();
         TurnInstant::from_nanos(i64::try_from(elapsed).unwrap())
     }
+}
+
+/// The answer to a Binding request. The server of turn-server-proto 0.7.3 sends its own to itself.
+pub fn binding(source: SocketAddr, octets: &[u8]) -> Option<Vec<u8>> {
+    let request = Message::from_bytes(octets).ok()?;
+    let is_binding = request.has_method(BINDING) && request.has_class(MessageClass::Request);
+    let mut answer =
+        is_binding.then(|| Message::builder_success(&request, MessageWriteVec::new()))?;
+    let mapped = XorMappedAddress::new(source, request.transaction_id());
+    answer.add_attribute(&mapped).ok()?;
+    answer.add_fingerprint().ok()?;
+    Some(answer.finish())
 }
 
 // Named in the signature of what `recv` returns.

@@ -5,12 +5,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use ichat_ice::{GatherEvent, GatherOutput, Gathered, Gatherer, Transmit, snatmap, stun};
-use stun_types::attribute::XorMappedAddress;
-use stun_types::message::{Message, MessageWriteVec};
-use stun_types::prelude::*;
 
 use super::nat::Nat;
-use super::turn::{Datagram, TurnBox};
+use super::turn::{Datagram, TurnBox, binding};
 
 /// One host and its gatherer.
 pub struct Host {
@@ -33,6 +30,8 @@ pub struct World {
     pub stun: SocketAddr,
     /// Servers that do not answer.
     pub dead: Vec<SocketAddr>,
+    /// Which datagrams are lost.
+    pub lost: Option<fn(&Datagram) -> bool>,
     flying: VecDeque<Datagram>,
 }
 
@@ -46,6 +45,7 @@ impl World {
             snatmap: "198.51.100.1:5678".parse().unwrap(),
             stun: "198.51.100.2:3478".parse().unwrap(),
             dead: Vec::new(),
+            lost: None,
             flying: VecDeque::new(),
         }
     }
@@ -128,10 +128,13 @@ impl World {
                     }
                 }
             }
-            let Some((from, to, octets)) = self.flying.pop_front() else {
+            let Some(datagram) = self.flying.pop_front() else {
                 return;
             };
-            self.arrive(from, to, octets);
+            if !self.lost.is_some_and(|lost| lost(&datagram)) {
+                let (from, to, octets) = datagram;
+                self.arrive(from, to, octets);
+            }
         }
     }
 
@@ -144,7 +147,9 @@ impl World {
                 self.flying.push_back((to, from, answer.to_vec()));
             }
         } else if to == self.stun {
-            self.flying.push_back((to, from, binding(from, &octets)));
+            assert_eq!(octets.len(), stun::BINDING_REQUEST_LEN);
+            let answer = binding(from, &octets).unwrap();
+            self.flying.push_back((to, from, answer));
         } else if self.turn.owns(to) {
             let answers = self.turn.handle(self.now, from, to, &octets);
             self.flying.extend(answers);
@@ -177,15 +182,4 @@ impl World {
             return;
         }
     }
-}
-
-/// What an ordinary STUN server answers.
-fn binding(source: SocketAddr, octets: &[u8]) -> Vec<u8> {
-    let request = Message::from_bytes(octets).unwrap();
-    assert_eq!(octets.len(), stun::BINDING_REQUEST_LEN);
-    let mut answer = Message::builder_success(&request, MessageWriteVec::new());
-    let mapped = XorMappedAddress::new(source, request.transaction_id());
-    answer.add_attribute(&mapped).unwrap();
-    answer.add_fingerprint().unwrap();
-    answer.finish()
 }
