@@ -99,7 +99,10 @@ fn ours(round: u32) -> Duration {
         let workers: Vec<_> = sides
             .into_iter()
             .zip(lists)
-            .map(|(side, list)| scope.spawn(|| side.run(&barrier, list).expect("a path")))
+            .map(|(side, list)| {
+                let barrier = &barrier;
+                scope.spawn(move || side.run(barrier, list).expect("a path"))
+            })
             .collect();
         let times = workers
             .into_iter()
