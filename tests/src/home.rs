@@ -1,12 +1,20 @@
 //! Homes: a router with a NAT of some kind, and hosts behind it.
 
 use std::io::Write as _;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::{Command, Stdio};
 
-use crate::internet::{BRIDGE, GATEWAY, PREFIX};
-use crate::nat::Nat;
+use crate::internet::{BRIDGE, GATEWAY, GATEWAY6, PREFIX, public6};
+use crate::nat::{FIREWALL6, Nat};
 use crate::netns::{Guard, Host};
+
+/// What a namespace is told about IPv6 before it has an interface. Those that have it use an address
+/// at once, not after a second of duplicate detection.
+const WITHOUT_IPV6: &str = "echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6";
+const HAS_IPV6: &str = "echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad";
+/// The same for a router.
+pub(crate) const ROUTES_IPV6: &str = "echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad
+    echo 1 >/proc/sys/net/ipv6/conf/all/forwarding";
 
 /// Hosts behind one NAT. Removed with its owner, however that ends.
 #[derive(Debug)]
@@ -32,6 +40,29 @@ pub(crate) struct Plan<'a> {
     pub(crate) internet: &'a str,
     pub(crate) port: String,
     pub(crate) public: Ipv4Addr,
+    /// Nothing: its namespaces have IPv4 only.
+    pub(crate) ipv6: Option<Ipv6Plan>,
+}
+
+/// The IPv6 addresses of a home, on a network of its own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ipv6Plan {
+    /// The router's, on the internet and inside.
+    outer: Ipv6Addr,
+    inner: Ipv6Addr,
+    host: Ipv6Addr,
+}
+
+impl Ipv6Plan {
+    /// Of so many a home.
+    pub(crate) fn new(number: u16) -> Self {
+        let network = number + 1;
+        Self {
+            outer: public6(0, 0x100 + number),
+            inner: public6(network, 1),
+            host: public6(network, 2),
+        }
+    }
 }
 
 impl Home {
@@ -54,7 +85,7 @@ impl Home {
                 Host::new(
                     name(&number.to_string()),
                     Some(address),
-                    None,
+                    plan.ipv6.map(|ipv6| ipv6.host),
                     (switch, port),
                 )
             })
@@ -72,7 +103,7 @@ impl Home {
             if *nat == Nat::CarrierGrade {
                 let behind = Ipv4Addr::new(100, 64, 0, 2);
                 let gateway = Ipv4Addr::new(100, 64, 0, 1);
-                script += &uplink.router(&carrier, gateway, &nat.rules(behind));
+                script += &uplink.router(&carrier, gateway, &nat.rules(behind), WITHOUT_IPV6);
                 names.push(&carrier);
                 uplink = Uplink {
                     switch: (&carrier, "lan"),
@@ -81,18 +112,30 @@ impl Home {
                     gateway,
                 };
             }
-            let rules = nat.rules(inside(plan.subnet, 2));
-            script += &uplink.router(&router, inside(plan.subnet, 1), &rules);
+            let mut rules = nat.rules(inside(plan.subnet, 2));
+            let mut ipv6 = WITHOUT_IPV6;
+            if plan.ipv6.is_some() {
+                rules = format!("{rules}\n{FIREWALL6}");
+                ipv6 = ROUTES_IPV6;
+            }
+            script += &uplink.router(&router, inside(plan.subnet, 1), &rules, ipv6);
             names.push(&router);
         }
+        let ipv6 = match plan.ipv6 {
+            Some(_) => HAS_IPV6,
+            None => WITHOUT_IPV6,
+        };
         for host in &hosts {
             script += &match is_public {
-                true => connect(host, "internet", &public, GATEWAY),
+                true => connect(host, "internet", &public, GATEWAY, ipv6),
                 false => {
                     let address = format!("{}/24", host.ipv4());
-                    connect(host, "lan", &address, inside(plan.subnet, 1))
+                    connect(host, "lan", &address, inside(plan.subnet, 1), ipv6)
                 }
             };
+        }
+        if let Some(ipv6) = plan.ipv6 {
+            script += &ipv6.addresses(plan.internet, &router, hosts[0].name());
         }
         let guard = Guard::new(&names)?;
         let home = Self {
@@ -238,12 +281,13 @@ struct Uplink<'a> {
 
 impl Uplink<'_> {
     /// The commands that make the router.
-    fn router(&self, name: &str, inner: Ipv4Addr, rules: &str) -> String {
+    fn router(&self, name: &str, inner: Ipv4Addr, rules: &str, ipv6: &str) -> String {
         let Self { port, address, .. } = self;
         let (namespace, switch) = self.switch;
         let gateway = self.gateway;
         format!(
             "ip netns add {name}
+            ip netns exec {name} sh -c '{ipv6}'
             ip -n {namespace} link add {port} type veth peer name wan netns {name}
             ip -n {namespace} link set {port} master {switch} up
             ip -n {name} -batch - <<'BATCH'
@@ -255,7 +299,6 @@ impl Uplink<'_> {
             addr add {inner}/24 dev lan
             link set lan up\nBATCH
             ip netns exec {name} sh -eu <<'INSIDE'
-            echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6
             echo 1 >/proc/sys/net/ipv4/ip_forward
             nft -f - <<'RULES'
             {rules}\nRULES\nINSIDE\n"
@@ -264,10 +307,11 @@ impl Uplink<'_> {
 }
 
 /// The commands that make a host and connect it.
-fn connect(host: &Host, switch: &str, address: &str, gateway: Ipv4Addr) -> String {
+fn connect(host: &Host, switch: &str, address: &str, gateway: Ipv4Addr, ipv6: &str) -> String {
     let (name, namespace, port) = (host.name(), host.switch(), host.port());
     format!(
         "ip netns add {name}
+        ip netns exec {name} sh -c '{ipv6}'
         ip -n {namespace} link add {port} type veth peer name eth0 netns {name}
         ip -n {namespace} link set {port} master {switch} up
         ip -n {name} -batch - <<'BATCH'
@@ -276,9 +320,26 @@ fn connect(host: &Host, switch: &str, address: &str, gateway: Ipv4Addr) -> Strin
         link set eth0 up
         route add default via {gateway}\nBATCH
         ip netns exec {name} sh -eu <<'INSIDE'
-        echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6
         until [ \"$(cat /sys/class/net/eth0/operstate)\" = up ]; do sleep 0.02; done\nINSIDE\n"
     )
+}
+
+impl Ipv6Plan {
+    /// The commands that give everybody an address, and a way to it.
+    fn addresses(&self, internet: &str, router: &str, host: &str) -> String {
+        let Self { outer, inner, .. } = self;
+        let address = self.host;
+        format!(
+            "ip -n {router} -batch - <<'BATCH'
+            addr add {outer}/64 dev wan
+            addr add {inner}/64 dev lan
+            route add default via {GATEWAY6}\nBATCH
+            ip -n {internet} route add {address}/64 via {outer}
+            ip -n {host} -batch - <<'BATCH'
+            addr add {address}/64 dev eth0
+            route add default via {inner}\nBATCH\n"
+        )
+    }
 }
 
 fn inside(subnet: u8, host: u8) -> Ipv4Addr {

@@ -188,6 +188,7 @@ impl Media {
             peer_ssrc: self.receiver.ssrc(),
             peer_timestamp: self.receiver.timestamp().filter(|_| self.ended.is_none()),
             peer_packets: self.receiver.received,
+            lossy: self.options.lossy,
         };
         book.faults.absorb("RTCP", rtcp::check(octets, &expected));
     }
@@ -368,7 +369,7 @@ impl Media {
                     "RTCP: none came in more than 8 s".into()
                 });
         }
-        self.receiver.finish(&mut book.faults);
+        self.receiver.finish(self.options.lossy, &mut book.faults);
         let tally = &mut book.tally;
         tally.sent = self.packets;
         tally.octets_sent = self.sent.len() as u64;

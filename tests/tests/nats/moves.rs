@@ -29,7 +29,7 @@ fn during(
     let hosts = [homes[0].host(), homes[1].host()];
     let mut addresses: Vec<IpAddr> = hosts.iter().map(|host| host.ipv4()).collect();
     let scene = Scene::new(internet, Dialect::Conference, hosts).lasting("8");
-    let call = scene.call_and(between, |caller| {
+    let call = scene.flags("--peer-moves").call_and(between, |caller| {
         caller.wait_for("connected");
         // Both have heard each other for a while.
         caller.wait_a_second();
@@ -94,7 +94,10 @@ fn a_mac_follows_us_to_another_address() {
     for (between, moved) in [(Between::OursAndMac, 0), (Between::MacAndOurs, 1)] {
         let mut nats = [Nat::FullCone; 2];
         nats[moved] = Nat::PortPreserving;
-        during(between, nats, moved, |_, home| home.change_address());
+        let call = during(between, nats, moved, |_, home| home.change_address());
+        // The server has told the stand-in where we are now, too.
+        let mac = call.ends.iter().find_map(|end| end.mac.as_ref()).unwrap();
+        assert!(mac.count("counter_proposals") > 0, "{}", call.transcript());
     }
 }
 
