@@ -8,11 +8,12 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::coturn::{Coturn, Credentials, SECRET};
-use crate::home::{Home, Ipv6Plan, Plan, ROUTES_IPV6, run};
+use crate::home::{Home, Plan};
 use crate::nat::{Nat, Seen};
 use crate::netns::{Guard, Host, prefix};
 use crate::process::{Process, shell_status};
 use crate::prosody::Prosody;
+use crate::wiring::{Ipv6Plan, ROUTES_IPV6, run};
 use crate::{SOON, binary};
 
 /// Leaves the test, with a line on standard error, if this machine lets us make no network with

@@ -95,7 +95,7 @@ impl<'a> Scene<'a> {
             dialect,
             hosts,
             domain: DOMAIN,
-            duration: "1.5",
+            duration: "2.5",
             reflected: [true; 2],
             ipv6: false,
             options: Vec::new(),
