@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use ichat_invitation::CandidateId;
 
 use super::{PairClass, RouteId, Timings};
+use crate::scope::Scope;
 use crate::stun::TransactionId;
 
 /// Transactions of a pair that are kept: more than a pair has in its 30 s. Only a peer that checks
@@ -26,6 +27,14 @@ pub(super) struct CheckKey {
     pub(super) base: SocketAddr,
     pub(super) remote_id: CandidateId,
     pub(super) remote: SocketAddr,
+}
+
+impl CheckKey {
+    /// Whether it leads from a public address to one that is not.
+    pub(super) fn is_out_of_reach(&self) -> bool {
+        let is_public = |address: SocketAddr| Scope::of(address.ip()) == Scope::Public;
+        is_public(self.base) && !is_public(self.remote)
+    }
 }
 
 /// Where the check of a pair stands.

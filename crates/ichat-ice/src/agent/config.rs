@@ -35,6 +35,10 @@ pub struct Timings {
     /// From the start of the last regular pair to the first [last
     /// resort](super::PairClass::LastResort): 1 s.
     pub last_resort: Duration,
+    /// The same to the first private address through a relay of ours that has a public one: 3 s. Few
+    /// relays know a way there, and coturn ends the whole allocation where its machine has none, so
+    /// that the other paths over it have to have had their time \[I\].
+    pub relay_to_private: Duration,
     /// From both lists known to taking a path over a relay, or answering checks over a relay of
     /// ours, while a direct one might still come:
     /// 1 s, time for one repetition. One that comes later still takes over.
@@ -66,6 +70,7 @@ impl Default for Timings {
             longest_resend: Duration::from_secs(2),
             give_up: Duration::from_secs(30),
             last_resort: Duration::from_secs(1),
+            relay_to_private: Duration::from_secs(3),
             relay_patience: Duration::from_secs(1),
             one_sided: Duration::from_secs(5),
             keepalive: Duration::from_secs(15),

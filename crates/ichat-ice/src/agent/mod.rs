@@ -183,11 +183,15 @@ impl Agent {
                 remote_id: remote.id,
                 remote: remote.address.address(),
             };
+            let class = match local.relayed && key.is_out_of_reach() {
+                true => PairClass::LastResort,
+                false => pair.class,
+            };
             let known = before.iter().position(|check| check.key == key);
             let check = match known {
-                Some(place) => before.remove(place).relisted(pair.class),
+                Some(place) => before.remove(place).relisted(class),
                 // Where the lists share no slot, the one that the receiver knows.
-                None => Check::listed(key, remote.slot, pair.class),
+                None => Check::listed(key, remote.slot, class),
             };
             if self.checks.len() < MAX_CHECKS {
                 self.checks.push(check);
