@@ -152,6 +152,8 @@ pub struct Call {
     pub delay: Duration,
     pub loss_percent: u64,
     pub dice: Dice,
+    /// Which datagrams are lost besides, by who sends them.
+    pub loses: Option<Box<dyn FnMut(usize, &Transmit) -> bool>>,
     pub ladder: String,
     flying: VecDeque<Flying>,
     next_frame: Option<Instant>,
@@ -170,6 +172,7 @@ impl Call {
             delay: ms(10),
             loss_percent: 0,
             dice: Dice(1),
+            loses: None,
             ladder: String::new(),
             flying: VecDeque::new(),
             next_frame: None,
@@ -327,7 +330,11 @@ impl Call {
             Some(nat) => nat.out(transmit.local, transmit.remote),
             None => transmit.local,
         };
-        if self.dice.percent(self.loss_percent) {
+        let lost = self
+            .loses
+            .as_mut()
+            .is_some_and(|loses| loses(from, &transmit));
+        if lost || self.dice.percent(self.loss_percent) {
             return;
         }
         self.flying.push_back(Flying {
