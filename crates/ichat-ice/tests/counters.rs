@@ -184,7 +184,7 @@ fn what_went_over_a_relay_that_was_given_back_is_still_known() {
     for socket in &sockets[1..] {
         let now = world.now;
         let gatherer = &mut world.hosts[host].gatherer;
-        gatherer.set_interfaces(now, vec![interface(*socket)]);
+        gatherer.set_interfaces(now, vec![interface(socket)]);
         world.turn.relayed.clear();
         world.run(ms(500));
         send(&mut world, b"more");

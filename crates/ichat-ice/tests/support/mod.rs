@@ -144,6 +144,9 @@ struct Flying {
     octets: Vec<u8>,
 }
 
+/// Whether a datagram of a side's is lost.
+pub type Loses = Box<dyn FnMut(usize, &Transmit) -> bool>;
+
 /// Two sides and the network.
 pub struct Call {
     pub started: Instant,
@@ -153,7 +156,7 @@ pub struct Call {
     pub loss_percent: u64,
     pub dice: Dice,
     /// Which datagrams are lost besides, by who sends them.
-    pub loses: Option<Box<dyn FnMut(usize, &Transmit) -> bool>>,
+    pub loses: Option<Loses>,
     pub ladder: String,
     flying: VecDeque<Flying>,
     next_frame: Option<Instant>,
