@@ -144,8 +144,8 @@ impl Check {
     }
 
     /// Marks a beginning, or a repetition, that is sent now. One out of turn does not slow down
-    /// those that follow.
-    pub(super) fn advance(&mut self, now: Instant, timings: &Timings) {
+    /// those that follow. What begins `quick`ly is repeated sooner.
+    pub(super) fn advance(&mut self, now: Instant, quick: bool, timings: &Timings) {
         self.progress = match self.progress {
             Progress::Running {
                 started,
@@ -165,7 +165,11 @@ impl Check {
             Progress::Waiting | Progress::Proven | Progress::GivenUp => Progress::Running {
                 started: now,
                 sent: now,
-                interval: timings.first_resend,
+                interval: if quick {
+                    timings.quick_resend
+                } else {
+                    timings.first_resend
+                },
                 hastened: None,
             },
         };
@@ -229,6 +233,19 @@ impl Check {
             }
             Progress::Waiting | Progress::Proven | Progress::GivenUp => None,
         }
+    }
+
+    /// Whether what is sent next begins it, rather than repeats.
+    pub(super) fn begins(&self) -> bool {
+        match self.progress {
+            Progress::Waiting | Progress::Proven | Progress::GivenUp => true,
+            Progress::Running { .. } => false,
+        }
+    }
+
+    /// Whether a check of the peer's has come over it just now.
+    pub(super) fn is_asked_for(&self, now: Instant) -> bool {
+        self.peer_checked == Some(now)
     }
 
     /// Whether it may still bring a response.

@@ -106,6 +106,7 @@ impl Agent {
     /// Begins or repeats the check of a pair.
     pub(super) fn advance(&mut self, now: Instant, place: usize) {
         let timings = self.timings;
+        let quick = self.takes_haste(now, place);
         let Some(check) = self.checks.get_mut(place) else {
             return;
         };
@@ -113,7 +114,7 @@ impl Agent {
         if first && check.is_listed {
             self.last_regular_start = Some(now);
         }
-        check.advance(now, &timings);
+        check.advance(now, quick, &timings);
         self.send_check(now, place);
     }
 
