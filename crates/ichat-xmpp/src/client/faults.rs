@@ -70,7 +70,9 @@ pub enum CertificateFault {
         expected: [u8; 32],
     },
     /// Whoever showed it did not sign with its key. No pin helps.
-    #[error("the server did not prove that it has the certificate's key; somebody may be in between")]
+    #[error(
+        "the server did not prove that it has the certificate's key; somebody may be in between"
+    )]
     KeyNotProven,
     /// It is no certificate that can be read. It has no key that could be pinned.
     #[error("it cannot be read; the server's owner has to make another one")]
