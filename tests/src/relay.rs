@@ -1,5 +1,5 @@
 //! A relay between a client and its server: it counts the connections, remembers what the clients
-//! say, can be told to lie to them about what the server says, and can be cut.
+//! say and hear, can be told to lie to them about what the server says, and can be cut.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -21,6 +21,7 @@ pub struct Relay {
 struct Seen {
     connections: usize,
     said: Vec<u8>,
+    heard: Vec<u8>,
     is_cut: bool,
     /// Our ends of all connections, to both sides.
     ends: Vec<TcpStream>,
@@ -64,14 +65,19 @@ impl Relay {
                         Some(octets)
                     });
                 });
+                let seen = shared.clone();
                 std::thread::spawn(move || {
                     let mut waiting = Vec::new();
-                    pump(upstream_too, client_too, |octets| match lie {
-                        None => Some(octets),
-                        Some(lie) => {
-                            waiting.extend(octets);
-                            told(&mut waiting, lie)
-                        }
+                    pump(upstream_too, client_too, |octets| {
+                        let octets = match lie {
+                            None => octets,
+                            Some(lie) => {
+                                waiting.extend(octets);
+                                told(&mut waiting, lie)?
+                            }
+                        };
+                        lock(&seen).heard.extend_from_slice(&octets);
+                        Some(octets)
                     });
                 });
             }
@@ -99,6 +105,11 @@ impl Relay {
     /// How often somebody connected.
     pub fn connections(&self) -> usize {
         lock(&self.seen).connections
+    }
+
+    /// All that the clients were told.
+    pub fn heard(&self) -> String {
+        String::from_utf8_lossy(&lock(&self.seen).heard).into_owned()
     }
 
     /// All that the clients said.

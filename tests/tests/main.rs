@@ -24,6 +24,7 @@ mod recovery;
 mod regressions;
 mod restarts;
 mod ringing;
+mod secrets;
 mod servers;
 mod sign_in;
 mod signals;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use scenarios::contrib::{self, Certificate, OLD_TLS};
 use scenarios::ejabberd::Ejabberd;
-use scenarios::ichat_call::{self, Invocation};
+use scenarios::ichat_call::{self, Invocation, text};
 use scenarios::old_tls::OldTls;
 use scenarios::prosody::{Account, Prosody, Security};
 use scenarios::scratch::Scratch;
@@ -218,5 +218,16 @@ fn with_the_certificate_for_mac_os_x_10_4_we_trust_the_key() {
     // SHA-1 proves nothing any more.
     let we = ichat_call::answer().account(&ours).flag("--auto");
     let we = we.set("--ca", &certificate.certificate).spawn();
-    we.finish(SOON).assert_no_sign_in("tls-failed");
+    let we = we.finish(SOON);
+    we.assert_no_sign_in("tls-failed");
+    // As the guide has it: that line names what `--pin` takes.
+    let message = text(we.last("error"), "message");
+    assert_eq!(
+        message,
+        format!(
+            "the certificate of im.test is not accepted: it is signed with SHA-1, which proves \
+             nothing any more; trust its key instead (--pin {})",
+            certificate.pin
+        )
+    );
 }

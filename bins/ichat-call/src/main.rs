@@ -10,6 +10,7 @@ mod doctor;
 mod failure;
 mod inspect;
 mod keys;
+mod log;
 mod output;
 mod reflectors;
 mod servers;
@@ -17,7 +18,6 @@ mod session;
 mod settings;
 mod snatmap;
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -55,7 +55,7 @@ fn start(args: Vec<std::ffi::OsString>, printer: &mut Printer) -> Result<u8, Fai
             return Ok(status);
         }
     };
-    log(cli.verbose);
+    log::start(cli.verbose);
     printer.set_form(if cli.command.wants_json() {
         Form::Json
     } else {
@@ -81,54 +81,5 @@ async fn dispatch(cli: Cli, printer: &mut Printer) -> Result<u8, Failure> {
         Command::Compose(args) => compose::compose(&args, printer),
         Command::Snatmap(command) => snatmap::snatmap(command, printer).await,
         Command::Doctor(args) => doctor::doctor(args, cli.config.as_deref(), printer).await,
-    }
-}
-
-/// The TURN client tells every step at the level at which we tell what a user wants to know: only
-/// its warnings, unless it is asked for by name.
-fn without_chatter(
-    filter: tracing_subscriber::EnvFilter,
-    asked: &str,
-) -> tracing_subscriber::EnvFilter {
-    match "turn_client_proto=warn".parse() {
-        Ok(quiet) if !asked.contains("turn_client_proto") => filter.add_directive(quiet),
-        Ok(_) | Err(_) => filter,
-    }
-}
-
-/// Logs go to standard error: `RUST_LOG` when it is set, else what `-v` asks for.
-fn log(verbose: u8) {
-    use tracing_subscriber::EnvFilter;
-    let ours = match verbose {
-        0 => "error",
-        1 => "info",
-        2 => "debug",
-        _ => "trace",
-    };
-    let names = [
-        "ichat_call",
-        "ichat_endpoint",
-        "ichat_ice",
-        "ichat_xmpp",
-        "ichat_sip",
-        "ichat_rtp",
-        "ichat_audio",
-    ];
-    let default = names
-        .iter()
-        .map(|name| format!("{name}={ours}"))
-        .collect::<Vec<_>>()
-        .join(",");
-    let asked = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
-    let filter = EnvFilter::try_from_default_env()
-        .map(|filter| without_chatter(filter, &asked))
-        .unwrap_or_else(|_| EnvFilter::new(default));
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        // Colours are for terminals: a service manager keeps what it is given.
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
-    if subscriber.try_init().is_err() {
-        eprintln!("ichat-call: the log could not be started");
     }
 }

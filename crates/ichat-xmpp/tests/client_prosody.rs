@@ -47,6 +47,14 @@ async fn fault(config: ConnectConfig) -> CertificateFault {
     }
 }
 
+/// The key of a host's certificate, as openssl sees it.
+fn key_of(server: &Prosody, host: &str) -> [u8; 32] {
+    match Trust::parse_pin(&server.pin(host)) {
+        Ok(Trust::Pin(pin)) => pin,
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Asks the server for something and waits for the answer.
 async fn round_trip(connection: &mut Connection) {
     let query = "<iq xmlns='jabber:client' type='get' id='q1' to='im.test'>\
@@ -129,7 +137,9 @@ async fn certificates_that_are_not_to_be_believed() {
 
     assert_eq!(
         fault(tls_config(&server, "old.test")).await,
-        CertificateFault::Expired
+        CertificateFault::Expired {
+            pin: key_of(&server, "old.test")
+        }
     );
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::faults::{CaFault, CertificateFault, LocalFault, ProofFault};
+use super::faults::{CaFault, CertificateFault, LocalFault, ProofFault, TlsFault};
 use super::stream_error::{Outlook, StreamFault, quoted};
 
 /// Why signing in failed. The message is one line and says what to do about it.
@@ -145,12 +145,12 @@ pub enum ConnectError {
         fault: CertificateFault,
     },
     /// TLS failed for another reason.
-    #[error("TLS with {domain} failed: {source}; the server must speak TLS 1.2 or 1.3")]
+    #[error("TLS with {domain} failed: {fault}{}", tls_advice(.fault))]
     Tls {
         /// The domain.
         domain: String,
         /// Why.
-        source: io::Error,
+        fault: TlsFault,
     },
 
     /// The JID has no user part.
@@ -166,7 +166,7 @@ pub enum ConnectError {
         offered: Vec<String>,
     },
     /// The server refused the log-in.
-    #[error("the server refused to log in {jid} ({condition}): {}{}", rejection(.condition), quoted(.text.as_ref()))]
+    #[error("the server refused to log in {jid} ({condition}): {}{}", rejection(.condition, .text.as_deref()), quoted(.text.as_ref()))]
     Rejected {
         /// The account.
         jid: String,
@@ -306,8 +306,30 @@ fn mechanism_advice(offered: &[String]) -> &'static str {
     }
 }
 
-fn rejection(condition: &str) -> &'static str {
+fn tls_advice(fault: &TlsFault) -> &'static str {
+    match fault {
+        TlsFault::Alert { .. } | TlsFault::Incompatible => {
+            "; it has to be set up for TLS 1.2 or 1.3"
+        }
+        TlsFault::Io(_)
+        | TlsFault::Version
+        | TlsFault::Misbehaved
+        | TlsFault::NotTls
+        | TlsFault::NoCertificate
+        | TlsFault::Other { .. } => "",
+    }
+}
+
+/// What a refusal (RFC 6120 §6.5) means. A log-in that is bound to another channel than the server
+/// has is refused with the condition of a wrong password, or as malformed; the text tells them apart
+/// (RFC 5802 §7, ejabberd, Prosody).
+fn rejection(condition: &str, text: Option<&str>) -> &'static str {
+    let channel = text.is_some_and(|text| text.to_lowercase().contains("channel"));
     match condition {
+        "not-authorized" | "malformed-request" if channel => {
+            "the TLS that it sees is not the TLS that we have; somebody may be in between, or a proxy \
+             ends TLS in front of it"
+        }
         "not-authorized" => "the password is wrong, or there is no such account",
         "account-disabled" => "the account is disabled; ask the server's owner",
         "credentials-expired" => "the password has expired; set a new one",
@@ -318,98 +340,4 @@ fn rejection(condition: &str) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn messages_are_one_line_and_say_what_to_do() {
-        let address = "192.0.2.1:5222".parse().unwrap();
-        let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
-        let errors = [
-            ConnectError::Tcp {
-                host: "h".into(),
-                port: 5222,
-                source: refused(),
-            },
-            ConnectError::TimedOut {
-                stage: Stage::Handshake,
-                limit: Duration::from_secs(15),
-            },
-            ConnectError::TlsOffRefused { address },
-            ConnectError::NoMechanism {
-                offered: vec!["PLAIN".into()],
-            },
-            ConnectError::Rejected {
-                jid: "a@b".into(),
-                condition: "not-authorized".into(),
-                text: None,
-            },
-            ConnectError::Impostor {
-                jid: "a@b".into(),
-                fault: ProofFault::Wrong,
-            },
-            ConnectError::Certificate {
-                domain: "b".into(),
-                fault: CertificateFault::UnknownIssuer { pin: [0xab; 32] },
-            },
-        ];
-        let text: Vec<_> = errors
-            .iter()
-            .map(|error| format!("{}: {error}", error.code()))
-            .collect();
-        assert!(text.iter().all(|line| !line.contains('\n')));
-        insta::assert_snapshot!(text.join("\n"), @r"
-        server-unreachable: cannot connect to h:5222: connection refused; check that the server runs and that no firewall is in the way
-        server-unreachable: the server did not answer within 15 s while beginning TLS; check its address and port, and the network
-        tls-failed: refusing to sign in to 192.0.2.1:5222 without TLS: it is not on this machine; leave out --tls off, or add --insecure if you know that nobody listens
-        auth-failed: the server offers no way to log in that is safe here (it offers PLAIN); PLAIN would show it the password in the clear: use TLS
-        auth-failed: the server refused to log in a@b (not-authorized): the password is wrong, or there is no such account
-        auth-failed: the server could not prove that it knows the password of a@b (its signature is wrong); it may not be the server it claims to be, so nothing more was sent
-        tls-failed: the certificate of b is not accepted: no authority that is trusted here signed it; if the server is your own, trust its authority (--ca FILE) or its key (--pin abababababababababababababababababababababababababababababababab)
-        ");
-    }
-
-    #[test]
-    fn what_the_server_has_refused_is_not_tried_again() {
-        let rejected = |condition: &str| ConnectError::Rejected {
-            jid: "a@b".into(),
-            condition: condition.into(),
-            text: None,
-        };
-        let refused = |condition: &str| {
-            ConnectError::Refused(StreamFault {
-                condition: condition.into(),
-                text: None,
-            })
-        };
-        for error in [
-            rejected("not-authorized"),
-            rejected("account-disabled"),
-            refused("conflict"),
-            refused("policy-violation"),
-            ConnectError::NoMechanism {
-                offered: Vec::new(),
-            },
-            ConnectError::Impostor {
-                jid: "a@b".into(),
-                fault: ProofFault::Wrong,
-            },
-        ] {
-            assert!(!error.may_pass(), "{error}");
-        }
-        for error in [
-            rejected("temporary-auth-failure"),
-            refused("system-shutdown"),
-            ConnectError::Certificate {
-                domain: "b".into(),
-                fault: CertificateFault::Expired,
-            },
-            ConnectError::Lost {
-                stage: Stage::LoggingIn,
-                source: None,
-            },
-        ] {
-            assert!(error.may_pass(), "{error}");
-        }
-    }
-}
+mod tests;

@@ -12,6 +12,7 @@ use super::deadline::Deadline;
 use super::dns::Target;
 use super::element::Bare;
 use super::error::{ConnectError, Stage};
+use super::faults::TlsFault;
 use super::login::mechanisms;
 use super::prompt::Prompt;
 use super::step::{Step, Watch};
@@ -97,7 +98,7 @@ async fn trust(config: &ConnectConfig) -> Result<Tls, ConnectError> {
     let prepared = spawn_blocking(move || Tls::new(&domain, &trust)).await;
     prepared.map_err(|error| ConnectError::Tls {
         domain: config.jid.domain().to_string(),
-        source: error.into(),
+        fault: TlsFault::Io(error.into()),
     })?
 }
 

@@ -168,7 +168,7 @@ async fn say(
     mut element: Element,
     address: SocketAddr,
 ) -> Result<(), ConnectError> {
-    let queued = wire.queue(&element);
+    let queued = wire.queue_secret(&element);
     for node in element.take_nodes() {
         if let minidom::Node::Text(mut text) = node {
             text.zeroize();

@@ -59,7 +59,7 @@ mod xml;
 pub use config::{CLIENT_PORT, ConnectConfig, DIRECT_TLS_PORT, PinError, Timing, TlsMode, Trust};
 pub use connection::{Connection, Login};
 pub use error::{ConnectError, Stage};
-pub use faults::{CaFault, CertificateFault, LocalFault, ProofFault};
+pub use faults::{CaFault, CertificateFault, LocalFault, ProofFault, TlsFault};
 pub use guard::Breach;
 pub use persistent::{GaveUp, Happening, Persistent};
 pub use secrecy::SecretString;

@@ -1,5 +1,7 @@
 //! TLS over the stream's transport (RFC 6120 §5): whom we believe, and what to say when we do not.
 
+mod why;
+
 use std::io;
 use std::io::Read;
 use std::path::Path;
@@ -20,8 +22,7 @@ use tokio_rustls::TlsConnector;
 
 use super::config::Trust;
 use super::error::ConnectError;
-use super::faults::{CaFault, CertificateFault};
-use super::stream_error::remark;
+use super::faults::{CaFault, TlsFault};
 use super::tcp;
 use super::wire::Transport;
 
@@ -136,58 +137,28 @@ impl Tls {
         let cause = error
             .get_ref()
             .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        let Some(rustls::Error::InvalidCertificate(certificate)) = cause else {
+        let Some(cause) = cause else {
             return ConnectError::Tls {
                 domain,
-                source: error,
+                fault: TlsFault::Io(error),
             };
         };
-        let fault = self.fault(certificate);
-        ConnectError::Certificate { domain, fault }
-    }
-
-    fn fault(&self, error: &CertificateError) -> CertificateFault {
-        use CertificateError as E;
-        let pin = self.verifier.seen().unwrap_or_default();
-        if let (Belief::Key(expected), E::ApplicationVerificationFailure) =
-            (&self.verifier.belief, error)
-        {
-            return CertificateFault::Pin {
-                found: pin,
-                expected: *expected,
+        tracing::debug!(error = %cause, "TLS failed");
+        let rustls::Error::InvalidCertificate(certificate) = cause else {
+            return ConnectError::Tls {
+                domain,
+                fault: why::handshake(cause),
             };
-        }
-        if *error == E::UnknownIssuer {
-            CertificateFault::UnknownIssuer { pin }
-        } else if *error == E::Expired || matches!(error, E::ExpiredContext { .. }) {
-            CertificateFault::Expired
-        } else if *error == E::NotValidYet || matches!(error, E::NotValidYetContext { .. }) {
-            CertificateFault::NotYetValid
-        } else if *error == E::NotValidForName {
-            CertificateFault::WrongName {
-                names: Vec::new(),
-                pin,
-            }
-        } else if let E::NotValidForNameContext { presented, .. } = error {
-            // Nobody vouches for this list: it may be long and strange.
-            let names = presented
-                .iter()
-                .take(8)
-                .filter_map(|name| remark(plain_name(name)));
-            let names = names.collect();
-            CertificateFault::WrongName { names, pin }
-        } else if matches!(error, E::Other(other) if other.to_string().contains("CaUsedAsEndEntity"))
-        {
-            CertificateFault::SelfIssued { pin }
-        } else {
-            CertificateFault::Other(rustls::Error::InvalidCertificate(error.clone()))
+        };
+        let expected = match &self.verifier.belief {
+            Belief::Authorities(_) => None,
+            Belief::Key(pin) => Some(*pin),
+        };
+        ConnectError::Certificate {
+            domain,
+            fault: why::certificate(certificate, self.verifier.seen(), expected),
         }
     }
-}
-
-/// `DnsName("im.test")` is how rustls lists names.
-fn plain_name(listed: &str) -> &str {
-    listed.split('"').nth(1).unwrap_or(listed)
 }
 
 fn version(version: ProtocolVersion) -> String {
@@ -285,6 +256,8 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
+        // What is said of this one must not name the key of another.
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let key = ParsedCertificate::try_from(certificate)?.subject_public_key_info();
         let found = <[u8; 32]>::try_from(Sha256::hash(&key)).unwrap_or_default();
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);

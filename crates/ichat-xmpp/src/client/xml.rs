@@ -43,9 +43,7 @@ pub(super) fn set_attribute(element: &mut Element, name: &str, value: &str) {
 /// The element's XML on one line and without secrets.
 pub(super) fn to_trace(element: &Element) -> String {
     let xml = if has_secret(element) {
-        let mut copy = element.clone();
-        redact(&mut copy);
-        to_xml(&copy)
+        to_xml(&redacted(element))
     } else {
         to_xml(element)
     };
@@ -80,23 +78,30 @@ fn has_secret(element: &Element) -> bool {
         || element.children().any(has_secret)
 }
 
-fn redact(element: &mut Element) {
-    if let Some(value) = element.attrs_mut().get_mut("", SECRET_ATTRIBUTE) {
-        *value = removed(value.len());
+/// A copy without secrets: they are not copied in the first place, so nothing has to be wiped.
+fn redacted(element: &Element) -> Element {
+    let mut copy = Element::bare(element.name(), element.ns());
+    for ((namespace, name), value) in element.attrs() {
+        let value = if namespace.is_none() && name.as_str() == SECRET_ATTRIBUTE {
+            removed(value.len())
+        } else {
+            value.clone()
+        };
+        copy.attrs_mut()
+            .insert(namespace.clone(), name.clone(), value);
     }
     if is_secret(element) {
-        let octets = element
-            .nodes()
-            .filter_map(Node::as_text)
-            .map(str::len)
-            .sum();
-        element.take_nodes();
-        element.append_text_node(removed(octets));
-        return;
+        let texts = element.nodes().filter_map(Node::as_text);
+        copy.append_text_node(removed(texts.map(str::len).sum()));
+        return copy;
     }
-    for child in element.children_mut() {
-        redact(child);
+    for node in element.nodes() {
+        match node {
+            Node::Element(child) => copy.append_node(Node::Element(redacted(child))),
+            Node::Text(text) => copy.append_text_node(text.as_str()),
+        }
     }
+    copy
 }
 
 fn removed(octets: usize) -> String {
@@ -143,6 +148,22 @@ mod tests {
              <service type='turn' host='h' username='u' password='hunter2'/></services></iq>",
         );
         assert!(!to_trace(&turn).contains("hunter2"));
+    }
+
+    #[test]
+    fn nothing_but_the_secret_is_removed() {
+        let turn = element(
+            "<iq xmlns='jabber:client' type='result' xml:lang='en'>a<services xmlns='urn:xmpp:extdisco:2'>\
+             <service type='turn' host='h' username='u' password='hunter2'/>b</services>c</iq>",
+        );
+        assert_eq!(
+            element(&to_trace(&turn)),
+            element(
+                &to_xml(&turn)
+                    .unwrap()
+                    .replace("hunter2", "[7 octets removed]")
+            )
+        );
     }
 
     #[test]

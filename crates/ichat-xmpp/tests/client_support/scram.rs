@@ -30,7 +30,8 @@ pub enum Flaw {
 pub enum Say {
     Challenge(Vec<u8>),
     Success(Vec<u8>),
-    Failure,
+    /// The inside of `<failure/>`.
+    Failure(&'static str),
 }
 
 pub struct Scram {
@@ -106,8 +107,10 @@ impl Scram {
             Say::Success(format!("v={}", base64(b"guessed")).into_bytes())
         } else if self.flaw == Flaw::NoSignature {
             Say::Success(Vec::new())
-        } else if !right || !bound {
-            Say::Failure
+        } else if !right {
+            Say::Failure(WRONG_PASSWORD)
+        } else if !bound {
+            Say::Failure(WRONG_CHANNEL)
         } else if self.flaw == Flaw::SignatureAsChallenge {
             self.signed = Some(Vec::new());
             Say::Challenge(signature)
@@ -116,6 +119,12 @@ impl Scram {
         }
     }
 }
+
+/// Told in two lines: what is shown of it has to be one.
+pub const WRONG_PASSWORD: &str = "<not-authorized/><text>No.\nReally not.</text>";
+
+/// As ejabberd 23.01 says it.
+pub const WRONG_CHANNEL: &str = "<not-authorized/><text>Invalid channel binding</text>";
 
 fn verify<S: ScramProvider>(password: &str, auth: &str, proof: &str) -> (bool, Vec<u8>) {
     let salted = S::derive(&Password::Plain(password.into()), SALT, 4096).unwrap();

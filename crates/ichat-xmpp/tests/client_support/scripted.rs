@@ -11,7 +11,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_xmpp::xmlstream::{StreamHeader, Timeouts, XmlStream, accept_stream};
 use xmpp_parsers::stream_features::StreamFeatures;
 
-use super::scram::{Flaw, Say, Scram, base64, unbase64};
+use super::scram::{Flaw, Say, Scram, WRONG_CHANNEL, WRONG_PASSWORD, base64, unbase64};
 use super::{PASSWORD, element};
 
 /// A transport, with TLS or without.
@@ -199,14 +199,14 @@ async fn log_in(
         if right {
             Say::Success(Vec::new())
         } else {
-            Say::Failure
+            Say::Failure(WRONG_PASSWORD)
         }
     } else {
         scram.first(&unbase64(&auth.text()))
     };
     seen.lock().unwrap().gs2 = scram.gs2.clone();
     if script.plus_was_removed && scram.gs2.starts_with('y') {
-        say = Say::Failure;
+        say = Say::Failure(WRONG_CHANNEL);
     }
     let success = loop {
         match say {
@@ -216,10 +216,8 @@ async fn log_in(
                 say = scram.last(&unbase64(&response.text()));
             }
             Say::Success(data) => break sasl("success", &data),
-            Say::Failure => {
-                let failure = element(&format!(
-                    "<failure xmlns='{SASL}'><not-authorized/><text>No.\nReally not.</text></failure>"
-                ));
+            Say::Failure(why) => {
+                let failure = element(&format!("<failure xmlns='{SASL}'>{why}</failure>"));
                 stream.send(&failure).await.ok()?;
                 // A second try would be seen.
                 if let Some(Ok(again)) = stream.next().await {
