@@ -15,7 +15,7 @@ const LOSSES: [&str; 4] = [
     "packets are missing",
     "the SR's packet count is more than 25 from what came",
     "is none of the candidates that the peer listed",
-    // Ours had answered, and ended.
+    // Ours answers repetitions for a second or a few; of three, all may be lost.
     "BYE was not answered",
 ];
 
