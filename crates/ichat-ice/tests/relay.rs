@@ -216,6 +216,25 @@ fn an_address_is_refreshed_for_hours_through_stale_nonces_and_then_given_back() 
 }
 
 #[test]
+fn what_is_not_needed_after_all_is_given_back_at_once() {
+    let mut world = World::new(Instant::now());
+    let a = add(&mut world, 1, A, "203.0.113.9:16402");
+    let lent = |world: &World| {
+        let local = world.hosts[a].gatherer.local_candidates();
+        local.iter().any(|candidate| candidate.relayed)
+    };
+    while !lent(&world) {
+        world.run(ms(1));
+    }
+    assert_eq!(world.turn.relayed.len(), 1);
+    let now = world.now;
+    world.hosts[a].gatherer.release(now);
+    // Nobody gives it time for that.
+    world.run(Duration::ZERO);
+    assert!(world.turn.relayed.is_empty());
+}
+
+#[test]
 fn two_agents_whose_nats_let_nothing_in_meet_over_their_relays() {
     let mut world = World::new(Instant::now());
     let hosts = [

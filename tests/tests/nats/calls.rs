@@ -175,16 +175,19 @@ impl<'a> Scene<'a> {
         callee.wait_online();
         let caller = match between.calls() {
             true => Running::Ours(self.calling(accounts)),
-            false => {
-                let call = standin::call(accounts[0], &accounts[1].jid);
-                Running::Mac(self.mac(call.set("--duration", self.duration), 0))
-            }
+            false => Running::Mac(self.mac_that_calls(accounts)),
         };
         meanwhile(&caller);
         let caller = caller.end(TONES[1]);
         Call {
             ends: [caller, callee.end(TONES[0])],
         }
+    }
+
+    /// A stand-in of the first account calls the second.
+    pub(crate) fn mac_that_calls(&self, [from, to]: [&Account; 2]) -> Standin {
+        let call = standin::call(from, &to.jid);
+        self.mac(call.set("--duration", self.duration), 0)
     }
 
     fn calling(&self, [from, to]: [&Account; 2]) -> IchatCall {

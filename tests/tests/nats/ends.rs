@@ -11,7 +11,7 @@ pub(crate) const HEARD: &str = "heard.wav";
 
 /// What a stand-in complains of where packets get lost.
 const LOSSES: [&str; 1] = [
-    // Ours had answered, and ended.
+    // Ours answers repetitions for a second or a few; of three, all may be lost.
     "BYE was not answered",
 ];
 

@@ -4,12 +4,14 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use scenarios::home::Home;
+use scenarios::ichat_call;
 use scenarios::internet::Internet;
 use scenarios::nat::Nat;
-use scenarios::requires_internet;
+use scenarios::prosody::DOMAIN;
 use scenarios::stalls::Stalls;
+use scenarios::{SOON, requires, requires_internet, seconds};
 
-use super::calls::{Between, Call, Dialect, Scene};
+use super::calls::{Between, Call, Dialect, End, Scene};
 
 /// No longer may either side be unheard, beside what the change itself takes, and what the machine
 /// is late by.
@@ -129,4 +131,58 @@ fn two_homes_that_let_nobody_in_follow_each_other_to_another_provider_s_address(
             internet.renumber(home)
         });
     }
+}
+
+/// What ours sing to a stand-in.
+const TONE: f64 = 800.0;
+
+#[test]
+fn a_mac_that_rings_in_the_legacy_dialect_is_called_from_where_we_are_by_then() {
+    requires_internet!();
+    let internet = Internet::shared();
+    let homes = [Nat::PortPreserving, Nat::FullCone].map(|nat| internet.home(nat));
+    let hosts = [homes[0].host(), homes[1].host()];
+    Scene::new(internet, Dialect::Legacy, hosts)
+        .flags("--answer-after 5s")
+        .call_and(Between::OursAndMac, |caller| {
+            caller.wait_for("ringing");
+            homes[0].change_address();
+        })
+        .assert_talked();
+}
+
+#[test]
+fn whoever_answers_in_the_legacy_dialect_tells_where_it_is_by_then() {
+    requires_internet!();
+    requires!("script");
+    let internet = Internet::shared();
+    let homes = [Nat::FullCone, Nat::PortPreserving].map(|nat| internet.home(nat));
+    let hosts = [homes[0].host(), homes[1].host()];
+    let (ours, mac) = internet.prosody().pair_at(DOMAIN);
+    let we = ichat_call::answer()
+        .account(&ours)
+        .flag("--insecure")
+        .flag("--once")
+        .unset("--bind")
+        .unset("--port")
+        .set("--dialect", "legacy")
+        .set("--snatmap", internet.snatmap().to_string())
+        .set("--input", format!("tone:{TONE}"))
+        .for_people()
+        .on(homes[1].host())
+        .at_a_terminal()
+        .spawn();
+    we.wait_for_text("Online as", SOON);
+    let scene = Scene::new(internet, Dialect::Legacy, hosts);
+    let caller = scene.mac_that_calls([&mac, &ours]);
+    we.wait_for_text("Answer?", SOON);
+    homes[1].change_address();
+    // It has noticed: its old connection is of no use any more.
+    we.wait_for_text("the connection to the server is lost", SOON);
+    we.press("y");
+    we.wait_for_text("Connected with", SOON);
+    let mac = End::of_mac(caller.verdict(seconds(60)), TONE);
+    assert_eq!(mac.reason, "hangup", "{}", mac.transcript);
+    assert!(mac.heard_seconds() > 1.0, "{}", mac.transcript);
+    we.finish(seconds(10)).assert_status(0);
 }

@@ -209,19 +209,23 @@ impl Connectivity {
         if let Ways::Pinholes(pinholes) = &mut self.ways {
             pinholes.add_peers(now, peers);
         } else {
-            let locals = self.gatherer.local_candidates();
-            let sockets: BTreeSet<SocketAddr> = locals
-                .iter()
-                .filter(|local| local.candidate.kind != CandidateKind::ServerReflexive)
-                .map(|local| local.base)
-                .filter(|base| !self.gatherer.is_relayed(*base))
-                .collect();
-            let sockets = sockets.into_iter().collect();
-            let mut pinholes = Pinholes::new(sockets, PinholeTimings::default());
+            let mut pinholes = Pinholes::new(self.sockets(), PinholeTimings::default());
             pinholes.add_peers(now, peers);
             self.ways = Ways::Pinholes(pinholes);
         }
         self.pump(now);
+    }
+
+    /// Our sockets that others could reach.
+    fn sockets(&self) -> Vec<SocketAddr> {
+        let locals = self.gatherer.local_candidates();
+        let sockets: BTreeSet<SocketAddr> = locals
+            .iter()
+            .filter(|local| local.candidate.kind != CandidateKind::ServerReflexive)
+            .map(|local| local.base)
+            .filter(|base| !self.gatherer.is_relayed(*base))
+            .collect();
+        sockets.into_iter().collect()
     }
 
     /// The call is up: its own packets keep the mappings open, and servers are asked again only when
@@ -237,6 +241,10 @@ impl Connectivity {
     /// Follows a change of our sockets.
     pub fn set_interfaces(&mut self, now: Instant, interfaces: Vec<Interface>) {
         self.gatherer.set_interfaces(now, interfaces);
+        let sockets = self.sockets();
+        if let Ways::Pinholes(pinholes) = &mut self.ways {
+            pinholes.set_locals(now, sockets);
+        }
         self.pump(now);
     }
 

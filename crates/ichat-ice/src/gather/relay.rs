@@ -36,6 +36,8 @@ const RESEND: (Duration, Duration, u32, Duration) = (
     6,
     Duration::from_secs(1),
 );
+/// What the client keeps between two requests of its own.
+const CADENCE: Duration = Duration::from_millis(50);
 /// Datagrams that wait for a permission.
 const MAX_WAITING: usize = 32;
 /// Allocations, repetitions among them, whose answers are looked for.
@@ -220,7 +222,8 @@ impl Relay {
         self.drop_waiting(|_| true);
         // Without an address there is nothing to give back.
         let _ = self.client.delete(self.turn_time(now));
-        self.turn(now);
+        // Nobody asks for what is left to send after that.
+        self.turn(now + CADENCE);
     }
 
     /// Repeats, refreshes or gives up what is due.
