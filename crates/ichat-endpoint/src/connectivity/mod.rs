@@ -27,6 +27,7 @@ use ichat_invitation::{Candidate, CandidateId, CandidateKind, IpPort};
 use ichat_rtp::DatagramKind;
 use ichat_sip::Route;
 
+use crate::drops::Drops;
 use crate::seed::Seed;
 
 use silence::Silence;
@@ -59,8 +60,8 @@ pub struct Connectivity {
     answering: BTreeSet<SocketAddr>,
     /// Servers of which the user knows that they are of no use.
     faulty: BTreeSet<(SocketAddr, &'static str)>,
-    /// Octets of checks that came when nobody checked, and what servers sent that is of no use.
-    dropped: u64,
+    /// What was of no use, but for what the agent at hand has counted.
+    drops: Drops,
     outputs: VecDeque<ConnectivityOutput>,
 }
 
@@ -95,7 +96,7 @@ impl Connectivity {
             silent: BTreeSet::new(),
             answering: BTreeSet::new(),
             faulty: BTreeSet::new(),
-            dropped: 0,
+            drops: Drops::default(),
             outputs: VecDeque::new(),
         };
         connectivity.pump(now);
@@ -161,7 +162,7 @@ impl Connectivity {
         let listed = |id: &CandidateId| candidates.iter().any(|candidate| candidate.id == *id);
         if !std::mem::replace(&mut self.acquainted, true) && !self.early.iter().all(listed) {
             tracing::debug!("checks came from somebody who did not accept; they are forgotten");
-            self.ways = Ways::Gathering;
+            self.forget_ways();
         }
         self.open(now);
         if let Ways::Checking(agent) = &mut self.ways {
@@ -186,6 +187,7 @@ impl Connectivity {
             let sockets = sockets.into_iter().collect();
             let mut pinholes = Pinholes::new(sockets, PinholeTimings::default());
             pinholes.add_peers(now, peers);
+            self.forget_ways();
             self.ways = Ways::Pinholes(pinholes);
         }
         self.pump(now);
@@ -249,6 +251,7 @@ impl Connectivity {
         };
         if !self.gatherer.send_relayed(now, &transmit) {
             tracing::debug!(local = %route.local, "no relay lends this address any more");
+            self.drops.unsent += 1;
         }
         self.pump(now);
     }
@@ -265,7 +268,7 @@ impl Connectivity {
             },
             Gathered::Handled => Received::Taken,
             Gathered::Dropped => {
-                self.dropped += 1;
+                self.drops.relay += 1;
                 Received::Taken
             }
             Gathered::Relayed {
@@ -300,9 +303,12 @@ impl Connectivity {
                 }
                 None
             }
-            (Ways::Gathering | Ways::Pinholes(_), DatagramKind::Stun)
-            | (_, DatagramKind::Snatmap) => {
-                self.dropped += 1;
+            (Ways::Gathering | Ways::Pinholes(_), DatagramKind::Stun) => {
+                self.drops.stun += 1;
+                None
+            }
+            (_, DatagramKind::Snatmap) => {
+                self.drops.snatmap += 1;
                 None
             }
             (Ways::Checking(agent), _) => {
@@ -320,31 +326,27 @@ impl Connectivity {
         }
     }
 
-    /// Datagrams that were of no use to anybody.
+    /// What was of no use to anybody, since the beginning.
     #[must_use]
-    pub fn dropped(&self) -> u64 {
-        let checks = match &self.ways {
-            Ways::Checking(agent) => {
-                let counters = agent.counters();
-                [
-                    counters.malformed,
-                    counters.unsupported,
-                    counters.not_for_us,
-                    counters.unknown_transaction,
-                    counters.wrong_source,
-                    counters.error_responses,
-                ]
-                .into_iter()
-                .sum()
-            }
-            Ways::Gathering | Ways::Pinholes(_) => 0,
-        };
-        self.dropped + checks
+    pub fn drops(&self) -> Drops {
+        let mut drops = self.drops;
+        if let Ways::Checking(agent) = &self.ways {
+            drops += dropped_by(agent);
+        }
+        drops.unsent += self.gatherer.unsent();
+        drops
+    }
+
+    /// Looks for ways no more; what was counted stays.
+    fn forget_ways(&mut self) {
+        if let Ways::Checking(agent) = std::mem::replace(&mut self.ways, Ways::Gathering) {
+            self.drops += dropped_by(&agent);
+        }
     }
 
     /// Gives back what servers lend; what is left to send is the last.
     pub fn close(&mut self, now: Instant) {
-        self.ways = Ways::Gathering;
+        self.forget_ways();
         self.silence = None;
         self.gatherer.release(now);
         self.pump(now);
@@ -384,6 +386,25 @@ impl Connectivity {
     /// What is to be done next.
     pub fn poll_output(&mut self) -> Option<ConnectivityOutput> {
         self.outputs.pop_front()
+    }
+}
+
+/// What an agent has dropped.
+fn dropped_by(agent: &Agent) -> Drops {
+    let counters = agent.counters();
+    let stun = [
+        counters.malformed,
+        counters.unsupported,
+        counters.not_for_us,
+        counters.unknown_transaction,
+        counters.wrong_source,
+        counters.error_responses,
+        counters.deferred,
+    ];
+    Drops {
+        stun: stun.into_iter().sum(),
+        overflow: counters.too_many_candidates + counters.too_many_pairs,
+        ..Drops::default()
     }
 }
 

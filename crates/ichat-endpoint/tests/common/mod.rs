@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 pub(crate) mod endpoints;
+pub(crate) mod meeting;
 pub(crate) mod party;
 
 use std::collections::VecDeque;

@@ -38,6 +38,8 @@ pub struct Gatherer {
     complete: bool,
     /// When everybody was last asked out of turn.
     asked_again: Option<Instant>,
+    /// What relays that are gone did not pass on.
+    unsent_by_gone: u64,
     outputs: VecDeque<GatherOutput>,
 }
 
@@ -85,6 +87,7 @@ impl Gatherer {
             relays: Vec::new(),
             complete: false,
             asked_again: None,
+            unsent_by_gone: 0,
             outputs: VecDeque::new(),
         };
         gatherer.set_interfaces(now, interfaces);
@@ -109,6 +112,9 @@ impl Gatherer {
         self.relays.retain(|borrowed| {
             let keep = stays(borrowed.relay.local()) && !borrowed.relay.has_failed();
             gone.extend(borrowed.candidate.filter(|_| !keep));
+            if !keep {
+                self.unsent_by_gone += borrowed.relay.counters().unsent;
+            }
             keep
         });
         for candidate in gone {
@@ -233,6 +239,13 @@ impl Gatherer {
     pub fn relay_counters(&self) -> Vec<RelayCounters> {
         let relays = self.relays.iter();
         relays.map(|borrowed| borrowed.relay.counters()).collect()
+    }
+
+    /// Datagrams that no relay passed on, over all relays that there were.
+    pub fn unsent(&self) -> u64 {
+        let relays = self.relays.iter();
+        let unsent: u64 = relays.map(|it| it.relay.counters().unsent).sum();
+        self.unsent_by_gone + unsent
     }
 
     /// Whether `local` is an address that a relay lends, so that datagrams from there go to

@@ -107,6 +107,7 @@ impl Gatherer {
         let mut last = std::mem::replace(borrowed, Borrowed::ask(now, socket, turn, before));
         borrowed.settled = true;
         borrowed.watch_answers = answers;
+        self.unsent_by_gone += last.relay.counters().unsent;
         while let Some(output) = last.relay.poll_output() {
             match output {
                 RelayOutput::Transmit(transmit) => {
@@ -124,9 +125,16 @@ impl Gatherer {
     pub(super) fn retry(&mut self, now: Instant) {
         let due = |relay: &Borrowed| relay.retry.is_some_and(|at| at <= now);
         while let Some(index) = self.relays.iter().position(due) {
-            let server = self.relays.remove(index).server;
-            self.relays
-                .retain(|relay| relay.server != server || !relay.relay.has_failed());
+            let gone = self.relays.remove(index);
+            let server = gone.server;
+            self.unsent_by_gone += gone.relay.counters().unsent;
+            self.relays.retain(|relay| {
+                let keep = relay.server != server || !relay.relay.has_failed();
+                if !keep {
+                    self.unsent_by_gone += relay.relay.counters().unsent;
+                }
+                keep
+            });
             if self.borrow_from(now, server, None)
                 && let Some(borrowed) = self.relays.last_mut()
             {
