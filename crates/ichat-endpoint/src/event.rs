@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::drops::Drops;
+
 /// The number of a call within one run: 1, 2, ….
 pub type CallNumber = u32;
 
@@ -144,8 +146,8 @@ pub struct CallStatistics {
     pub level_in_dbov: f64,
     /// Level of what we send, in dBov.
     pub level_out_dbov: f64,
-    /// Datagrams that were dropped: too short, not RTP, from an unknown source.
-    pub dropped: u64,
+    /// What was dropped so far.
+    pub drops: Drops,
 }
 
 /// What was left when a call ended.
@@ -163,6 +165,8 @@ pub struct Summary {
     pub jitter: Option<Duration>,
     /// Estimated quality, 1 to 4.5 (ITU-T G.107); `None` when nothing came.
     pub mos: Option<f64>,
+    /// What was dropped, from the request to here.
+    pub drops: Drops,
 }
 
 impl Summary {
@@ -176,6 +180,7 @@ impl Summary {
             lost: 0,
             jitter: None,
             mos: None,
+            drops: Drops::default(),
         }
     }
 }

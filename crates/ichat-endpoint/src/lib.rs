@@ -4,6 +4,7 @@ pub mod addresses;
 pub mod call;
 pub mod connectivity;
 pub mod driver;
+pub mod drops;
 pub mod event;
 pub mod introductions;
 pub mod media;
@@ -17,6 +18,7 @@ pub use driver::{
     Reach, Reflectors, RelayServer, RunError, ServerName, Signalling, Tap, Tapped, Target, Task,
     lan_presence, run, survey,
 };
+pub use drops::Drops;
 pub use event::{
     Acceptance, CallNumber, CallStatistics, Candidate, Command, Dialect, Direction, Event, Reason,
     Service, Summary,

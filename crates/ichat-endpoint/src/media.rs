@@ -8,6 +8,7 @@ use ichat_rtp::{CodecImpairment, PlayoutBuffer, Pulled, Session, SessionConfig, 
 use ichat_sip::Route;
 use ichat_sip::sdp::Format;
 
+use crate::drops::Drops;
 use crate::event::{CallStatistics, Direction};
 use crate::sources::Sources;
 
@@ -49,7 +50,16 @@ pub struct MediaSeeds {
     pub wall: SystemTime,
 }
 
-/// Why a datagram was not used. Counted; never the end of a call.
+/// What an RTP packet of the peer's was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// Of the agreed payload type.
+    Sound,
+    /// Of a payload type that nobody agreed on: it shows that the peer is there, and is not played.
+    OtherPayload,
+}
+
+/// Why a datagram was not used. For whoever handed it over to count; never the end of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dropped {
     /// It came from an address that has no part in this call.
@@ -79,7 +89,6 @@ pub struct Media {
     spoke: bool,
     level_in_dbov: f64,
     level_out_dbov: f64,
-    dropped: u64,
     firsts: Vec<Direction>,
     encoded: Vec<u8>,
     decoded: Vec<i16>,
@@ -130,7 +139,6 @@ impl Media {
             spoke: false,
             level_in_dbov: SILENCE_DBOV,
             level_out_dbov: SILENCE_DBOV,
-            dropped: 0,
             firsts: Vec::new(),
             encoded: Vec::with_capacity(codec.samples_per_packet()),
             decoded: Vec::with_capacity(codec.samples_per_packet()),
@@ -181,16 +189,17 @@ impl Media {
     /// Checks found another path: everything takes it from now on, on one port
     /// (docs/protocol/media.md, symmetric RTP).
     pub fn move_to(&mut self, route: Route) {
-        self.sources.trust(route.remote);
+        self.sources.follow_checks(route, true);
+        self.sources.settle(route);
         self.rtp = route;
         self.rtcp = route.remote;
         self.latched = true;
         self.rtcp_latched = false;
     }
 
-    /// Checks went through both ways to there.
-    pub fn trust(&mut self, source: SocketAddr) {
-        self.sources.trust(source);
+    /// Whether checks have gone through both ways between these two addresses, as it is now.
+    pub fn follow_checks(&mut self, route: Route, valid: bool) {
+        self.sources.follow_checks(route, valid);
     }
 
     /// Takes a frame of ours; gives the packet and its way.
@@ -216,14 +225,17 @@ impl Media {
     /// Takes a datagram that the classifier calls RTP.
     ///
     /// # Errors
-    /// [`Dropped`] when it is not of this call; it has been counted.
-    pub fn handle_rtp(&mut self, now: Instant, route: Route, octets: &[u8]) -> Result<(), Dropped> {
-        if !self.sources.allows(route.remote) {
-            self.dropped += 1;
+    /// [`Dropped`] when it is not of this call.
+    pub fn handle_rtp(
+        &mut self,
+        now: Instant,
+        route: Route,
+        octets: &[u8],
+    ) -> Result<Heard, Dropped> {
+        if !self.sources.allows(route) {
             return Err(Dropped::UnknownSource);
         }
         let Ok(packet) = self.session.handle_rtp(now, octets) else {
-            self.dropped += 1;
             return Err(Dropped::Malformed);
         };
         if !self.latched || route != self.rtp {
@@ -242,34 +254,35 @@ impl Media {
         if packet.payload_type == self.payload_type {
             let inserted = self.playout.insert(now, packet.timestamp, packet.payload);
             tracing::trace!(?inserted, sequence = packet.sequence, "RTP");
+            Ok(Heard::Sound)
         } else {
             tracing::debug!(
                 payload_type = packet.payload_type,
                 "a payload type nobody agreed on"
             );
+            Ok(Heard::OtherPayload)
         }
-        Ok(())
     }
 
     /// Takes a datagram that the classifier calls RTCP.
     ///
     /// # Errors
-    /// [`Dropped`] when it is not of this call; it has been counted.
+    /// [`Dropped`] when it is not of this call.
     pub fn handle_rtcp(
         &mut self,
         now: Instant,
         route: Route,
         octets: &[u8],
     ) -> Result<(), Dropped> {
-        if !self.sources.allows_rtcp(route.remote) {
-            self.dropped += 1;
+        if !self.sources.allows_rtcp(route) {
             return Err(Dropped::UnknownSource);
         }
         if self.session.handle_rtcp(now, octets).is_err() {
-            self.dropped += 1;
             return Err(Dropped::Malformed);
         }
-        if !self.rtcp_latched {
+        // After checks it goes where RTP goes: to another address of the peer's it would leave from
+        // one of ours that nobody has tried.
+        if !self.rtcp_latched && !self.sources.are_checked() {
             self.rtcp = route.remote;
             self.rtcp_latched = true;
         }
@@ -325,17 +338,12 @@ impl Media {
         std::mem::take(&mut self.firsts)
     }
 
-    /// Counts a datagram that did not even look like media.
-    pub fn count_dropped(&mut self) {
-        self.dropped += 1;
-    }
-
     /// Frames that nobody made, because the machine slept: timestamps go on without them.
     pub fn skip_frames(&mut self, frames: u32) {
         self.session.skip(frames);
     }
 
-    /// The figures now.
+    /// The figures now; what was dropped is counted by whoever hands datagrams over.
     #[must_use]
     pub fn statistics(&self) -> CallStatistics {
         let session = self.session.statistics();
@@ -351,7 +359,7 @@ impl Media {
             round_trip: session.rtt,
             level_in_dbov: self.level_in_dbov,
             level_out_dbov: self.level_out_dbov,
-            dropped: self.dropped,
+            drops: Drops::default(),
         }
     }
 

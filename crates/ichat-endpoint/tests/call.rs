@@ -174,7 +174,9 @@ fn a_stranger_is_neither_heard_nor_answered() {
     }
     let after = pair.bob.statistics().unwrap();
     assert_eq!(after.received, received.received);
-    assert_eq!(after.dropped, received.dropped + 100);
+    assert_eq!(after.drops.total(), received.drops.total() + 100);
+    assert_eq!(after.drops.unknown_source, 50);
+    assert_eq!(after.drops.unknown_kind, 50);
     pair.run(Duration::from_secs(1));
     assert!(pair.bob.is_connected());
     assert_eq!(pair.bob.statistics().unwrap().lost, 0);

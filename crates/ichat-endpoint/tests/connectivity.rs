@@ -12,8 +12,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use ichat_endpoint::connectivity::{Connectivity, ConnectivityEvent, ConnectivityOutput, Received};
+use ichat_ice::stun::{CheckRequest, CheckUsername, TransactionId};
 use ichat_ice::{GatherConfig, Interface, TurnServer};
-use ichat_invitation::CandidateKind;
+use ichat_invitation::{Candidate, CandidateId, CandidateKind, IpPort};
 use ichat_sip::Route;
 
 fn at(text: &str) -> SocketAddr {
@@ -195,11 +196,69 @@ fn a_check_without_a_call_that_has_checks_is_dropped_and_counted() {
     for _ in 0..3 {
         assert_eq!(ways.handle_datagram(now, stranger, &check), Received::Taken);
     }
-    assert_eq!(ways.dropped(), 3);
+    assert_eq!(ways.drops().stun, 3);
     ways.open(now);
     assert_eq!(ways.handle_datagram(now, stranger, &check), Received::Taken);
     assert!(
         drain(&mut ways).0.is_empty(),
         "a check for nobody is not answered"
     );
+}
+
+/// A check of candidate 9 for one of ours.
+fn check_for(ours: &Candidate, number: u8) -> Vec<u8> {
+    let request = CheckRequest {
+        transaction: TransactionId::with_cookie([number; 12]),
+        username: CheckUsername {
+            receiver: ours.id,
+            sender: CandidateId::new(9),
+        },
+        slot: 0,
+    };
+    request.encode().to_vec()
+}
+
+#[test]
+fn what_was_dropped_stays_counted_when_another_device_accepts_and_when_all_is_over() {
+    let now = Instant::now();
+    let config = GatherConfig {
+        interfaces: two_interfaces(),
+        ..GatherConfig::default()
+    };
+    let mut ways = Connectivity::new(now, 1, config);
+    let ours = ways.candidates();
+    ways.open(now);
+    // One device that rings checks us; others send what is for nobody.
+    let early = route("192.168.1.5:16402", "203.0.113.5:16402");
+    ways.handle_datagram(now, early, &check_for(&ours[0], 1));
+    let mut nobodys = ours[0].clone();
+    nobodys.id = CandidateId::new(0xdead_beef);
+    for number in 0..4 {
+        ways.handle_datagram(now, early, &check_for(&nobodys, number));
+    }
+    let snatmap = [0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+    ways.handle_datagram(now, early, &snatmap);
+    let dropped = |ways: &Connectivity| (ways.drops().stun, ways.drops().snatmap);
+    assert_eq!(dropped(&ways), (4, 1));
+    // Another device accepts: what is known of the first is forgotten, but not what was counted.
+    let record = IpPort::new("en0", at("203.0.113.77:16402"));
+    let accepted = Candidate::host(CandidateId::new(77), 45, &record);
+    ways.check(now, std::slice::from_ref(&accepted));
+    assert_eq!(dropped(&ways), (4, 1));
+    ways.handle_datagram(now, early, &check_for(&nobodys, 5));
+    assert_eq!(dropped(&ways), (5, 1));
+    // It turns out to know no checks.
+    ways.open_pinholes(now, &[at("203.0.113.77:16402")]);
+    assert_eq!(dropped(&ways), (5, 1));
+    ways.close(now);
+    assert_eq!(dropped(&ways), (5, 1));
+}
+
+#[test]
+fn what_no_relay_lends_any_more_is_counted_as_unsent() {
+    let now = Instant::now();
+    let mut ways = Connectivity::new(now, 1, GatherConfig::default());
+    ways.send_relayed(now, route("198.51.100.3:49152", "203.0.113.5:16402"), b"x");
+    assert_eq!(ways.drops().unsent, 1);
+    assert_eq!(drain(&mut ways).0, []);
 }

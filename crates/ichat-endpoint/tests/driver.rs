@@ -16,7 +16,7 @@ use std::time::Duration;
 use common::bob::{Bob, to_bob, warnings, with_bob};
 use common::endpoints::{Mirror, asking, call, config};
 use common::{at, names, summary};
-use ichat_endpoint::{Dialect, EndpointConfig, Event, Reason, Reflectors, ServerName, Task};
+use ichat_endpoint::{Dialect, Drops, EndpointConfig, Event, Reason, Reflectors, ServerName, Task};
 use ichat_invitation::{CandidateKind, Invitation, IpPortList};
 use ichat_rtp::DatagramKind;
 use ichat_xmpp::CallDialect;
@@ -257,4 +257,55 @@ async fn an_answer_without_a_candidate_ends_the_call_with_a_reason() {
     assert!(cancel.contains("apple:iq:vc:cancel"));
     assert_eq!(warnings(&events), ["bad-invitation"]);
     assert_eq!(summary(&events).reason, Reason::Failed);
+}
+
+#[tokio::test]
+async fn what_came_before_there_was_a_call_to_take_it_is_counted_when_the_call_ends() {
+    let (events, sent) = with_bob(
+        to_bob(),
+        config(CallDialect::Conference),
+        async |bob: &mut Bob| {
+            let request = bob.hear("AVChatConferenceData").await;
+            let text = request
+                .split_once("<AVChatConferenceData>")
+                .and_then(|(_, rest)| rest.split_once("</AVChatConferenceData>"))
+                .unwrap()
+                .0;
+            let invitation = Invitation::decode_hex(text).unwrap();
+            let candidates = invitation.ice_data().unwrap().unwrap().candidates;
+            let alice = candidates[0].address.address();
+            let mut rtp = vec![0x80, 0, 0, 1, 0, 0, 0, 0, 1, 2, 3, 4];
+            rtp.extend([0x55; 160]);
+            let mut stun = vec![0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42];
+            stun.extend([7; 12]);
+            let junk = [&rtp[..], &stun, b"\x99?", b"\xde\xad\xbe\xef", b"\r\n\r\n"];
+            for datagram in junk {
+                bob.socket.send_to(datagram, alice).await.unwrap();
+            }
+            // Whatever is answered has been read, and so has what went before it.
+            let options = format!(
+                "OPTIONS sip:user@{alice} SIP/2.0\r\nVia: SIP/2.0/UDP {};branch=z9hG4bKx\r\n\
+                 From: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\nCall-ID: x\r\nCSeq: 1 OPTIONS\r\n\r\n",
+                bob.socket.local_addr().unwrap()
+            );
+            bob.socket.send_to(options.as_bytes(), alice).await.unwrap();
+            let answer = bob.receive(DatagramKind::Sip).await;
+            assert!(common::is_sip(&answer, "SIP/2.0 200"));
+            bob.accept("AVChatConferenceData", "62706c6973743030d0")
+                .await;
+            bob.hear("apple:iq:vc:cancel").await;
+            junk.len()
+        },
+    )
+    .await;
+    assert_eq!(sent, 5);
+    let expected = Drops {
+        no_media: 1,
+        stun: 1,
+        unknown_kind: 1,
+        probe: 1,
+        sip: 1,
+        ..Drops::default()
+    };
+    assert_eq!(summary(&events).drops, expected);
 }

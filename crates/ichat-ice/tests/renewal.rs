@@ -126,6 +126,34 @@ fn when_a_nat_restarts_the_relay_is_asked_for_another_address() {
 }
 
 #[test]
+fn what_a_relay_did_not_pass_on_stays_counted_when_another_takes_its_place() {
+    let mut world = World::new(Instant::now());
+    let host = add(&mut world, false, "secret");
+    world.run(Duration::from_secs(1));
+    let before = lent(&world, host)[0];
+    for number in 0..200 {
+        // More than may wait for the server's permission.
+        world.send(host, datagram(before, addr(PEER), &[number; 10]));
+    }
+    world.run(Duration::from_secs(1));
+    let unsent = world.hosts[host].gatherer.unsent();
+    assert!(unsent > 0);
+    assert_eq!(
+        unsent,
+        world.hosts[host].gatherer.relay_counters()[0].unsent
+    );
+    world.hosts[host].nat = nat(LATER);
+    world.run(Duration::from_secs(30));
+    assert_ne!(lent(&world, host), [before]);
+    let gatherer = &mut world.hosts[host].gatherer;
+    assert_eq!(gatherer.relay_counters()[0].unsent, 0, "it is another one");
+    assert_eq!(gatherer.unsent(), unsent);
+    gatherer.set_interfaces(world.now, Vec::new());
+    assert!(gatherer.relay_counters().is_empty());
+    assert_eq!(gatherer.unsent(), unsent);
+}
+
+#[test]
 fn a_server_that_answers_no_binding_is_asked_anew_when_a_reflector_sees_us_elsewhere() {
     let mut world = World::new(Instant::now());
     world.turn.answers_binding = false;

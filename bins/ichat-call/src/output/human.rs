@@ -72,7 +72,12 @@ fn text(event: &Event) -> Option<String> {
         Event::SubscriptionRequest { from } => format!("{from} wants to see when you are online"),
         Event::Warning { message, .. } => format!("Warning: {message}"),
         Event::Error { message, .. } => format!("Error: {message}"),
-        Event::Ended { summary, .. } => ended(summary),
+        Event::Ended { summary, .. } => {
+            if summary.drops.total() > 0 {
+                tracing::info!(drops = %summary.drops, "of no use, and dropped");
+            }
+            ended(summary)
+        }
         Event::Path { kind: "relay", .. } => "The call goes through a relay".to_owned(),
         Event::Path { .. } | Event::Media { .. } => return None,
     })

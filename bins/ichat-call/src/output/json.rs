@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ichat_endpoint::{Acceptance, CallStatistics, Direction, Event, Summary};
+use ichat_endpoint::{Acceptance, CallStatistics, Direction, Drops, Event, Summary};
 use serde_json::{Map, Value, json};
 
 /// Makes an object of fields in their order.
@@ -172,7 +172,7 @@ fn stats(statistics: &CallStatistics) -> Map<String, Value> {
         ),
         ("level_in", rounded(statistics.level_in_dbov, 1)),
         ("level_out", rounded(statistics.level_out_dbov, 1)),
-        ("dropped", json!(statistics.dropped)),
+        ("dropped", json!(statistics.drops.total())),
     ])
 }
 
@@ -190,7 +190,17 @@ fn ended(summary: &Summary) -> Map<String, Value> {
             "mos",
             summary.mos.map_or(Value::Null, |mos| rounded(mos, 2)),
         ),
+        ("dropped", json!(summary.drops.total())),
+        ("drops", Value::Object(drops(&summary.drops))),
     ])
+}
+
+/// How much was dropped, by reason: all of them, so that a script need not ask which there are.
+fn drops(drops: &Drops) -> Map<String, Value> {
+    let reasons = drops.by_reason().into_iter();
+    reasons
+        .map(|(reason, count)| (reason.to_owned(), json!(count)))
+        .collect()
 }
 
 /// Milliseconds with microseconds behind the point.
@@ -220,8 +230,41 @@ mod tests {
         .to_string();
         assert_eq!(
             text,
-            r#"{"event":"ended","t":1.5,"call":2,"reason":"declined","duration_s":0.0,"received":0,"lost":0,"jitter_ms":null,"mos":null}"#
+            r#"{"event":"ended","t":1.5,"call":2,"reason":"declined","duration_s":0.0,"received":0,"lost":0,"jitter_ms":null,"mos":null,"dropped":0,"drops":{"unknown_source":0,"malformed":0,"payload_type":0,"unknown_kind":0,"no_media":0,"sip":0,"probe":0,"stun":0,"snatmap":0,"relay":0,"overflow":0,"unsent":0}}"#
         );
+    }
+
+    #[test]
+    fn what_was_dropped_is_a_sum_in_figures_and_at_the_end_told_by_reason() {
+        let drops = Drops {
+            unknown_source: 4,
+            no_media: 3,
+            ..Drops::default()
+        };
+        let statistics = CallStatistics {
+            drops,
+            ..CallStatistics::default()
+        };
+        let stats = event(
+            &Event::Stats {
+                call: 1,
+                statistics,
+            },
+            Duration::ZERO,
+        );
+        assert_eq!(stats["dropped"], 7);
+        assert!(stats.get("drops").is_none());
+        let summary = Summary {
+            drops,
+            ..Summary::without_media(Reason::Hangup)
+        };
+        let ended = event(&Event::Ended { call: 1, summary }, Duration::ZERO);
+        assert_eq!(ended["dropped"], 7);
+        assert_eq!(ended["drops"]["unknown_source"], 4);
+        assert_eq!(ended["drops"]["no_media"], 3);
+        let reasons = ended["drops"].as_object().unwrap();
+        let sum: u64 = reasons.values().filter_map(Value::as_u64).sum();
+        assert_eq!(sum, 7);
     }
 
     #[test]

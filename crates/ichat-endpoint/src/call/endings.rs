@@ -187,6 +187,10 @@ impl Call {
             // One that never had an INVITE would take that of the next caller.
             .filter(|ua| ua.call_id().is_some());
         self.state = State::Ended { ua };
+        let summary = Summary {
+            drops: self.drops,
+            ..summary
+        };
         self.event(Event::Ended {
             call: self.config.number,
             summary,

@@ -34,7 +34,10 @@ impl Call {
     #[must_use]
     pub fn statistics(&self) -> Option<CallStatistics> {
         match &self.state {
-            State::Active { media, .. } => Some(media.statistics()),
+            State::Active { media, .. } => Some(CallStatistics {
+                drops: self.drops,
+                ..media.statistics()
+            }),
             State::Awaiting { .. }
             | State::Dialing { .. }
             | State::Offered { .. }

@@ -13,6 +13,7 @@
 
 mod endings;
 mod frames;
+mod intake;
 mod negotiation;
 mod silence;
 mod state;
@@ -24,14 +25,14 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
 
 use ichat_audio::CodecName;
-use ichat_rtp::DatagramKind;
-use ichat_sip::message::Method;
-use ichat_sip::{Config, PeekKind, Route, SipError, UserAgent};
+use ichat_sip::{Config, Route, SipError, UserAgent};
 
+use crate::drops::Drops;
 use crate::event::{CallNumber, Event, Reason, Summary};
 use crate::media::MediaSeeds;
 use crate::seed::Seed;
 use crate::sources::Sources;
+pub use intake::STRANGER_WAITS;
 pub use silence::{LONG_SILENCE_LIMIT, SILENCE_LIMIT};
 use state::State;
 
@@ -56,7 +57,8 @@ pub struct CallConfig {
     /// The user agent that we call ourselves.
     pub user_agent: String,
     /// Whether connectivity checks say where the peer is, as in the conference dialect: then nothing
-    /// that it lists or describes is heard unless it is [trusted](Call::trust).
+    /// that it describes is heard unless [checks](Call::follow_checks) went through there, and what it
+    /// lists only where the dialog takes that way.
     pub checked: bool,
     /// Codecs in the order of preference; empty: the best common one.
     pub codecs: Vec<CodecName>,
@@ -101,6 +103,8 @@ pub struct Call {
     viceroy: bool,
     /// The user knows of an INVITE that cannot be read.
     warned_of_invite: bool,
+    /// What came and was of no use.
+    drops: Drops,
 }
 
 impl Call {
@@ -150,6 +154,7 @@ impl Call {
         call.state = State::Awaiting {
             ua: call.user_agent(),
             sources: call.sources(listed),
+            held: None,
             deadline: now + INVITE_PATIENCE,
         };
         call
@@ -189,6 +194,7 @@ impl Call {
             sdp_version: 1,
             viceroy: false,
             warned_of_invite: false,
+            drops: Drops::default(),
         }
     }
 
@@ -235,108 +241,6 @@ impl Call {
     #[must_use]
     pub fn is_ended(&self) -> bool {
         matches!(self.state, State::Ended { .. })
-    }
-
-    /// Whether it waits for an INVITE that a datagram from `source`, with these display names,
-    /// may bring: a listed address, or the right name (docs/protocol/sip.md, toward an iChat \[G\]).
-    fn expects(&self, source: SocketAddr, from: Option<&str>) -> bool {
-        match &self.state {
-            State::Awaiting { sources, .. } => {
-                sources.may_invite(source)
-                    || from.is_some_and(|name| name.eq_ignore_ascii_case(&self.config.remote_name))
-            }
-            State::Dialing { .. }
-            | State::Offered { .. }
-            | State::Active { .. }
-            | State::Ending { .. }
-            | State::Ended { .. } => true,
-        }
-    }
-
-    /// Takes a datagram from the shared port. What is of no use is counted and dropped.
-    pub fn handle_datagram(&mut self, now: Instant, route: Route, octets: &[u8]) {
-        match ichat_rtp::classify(octets) {
-            DatagramKind::Sip => self.handle_sip(now, route, octets),
-            DatagramKind::Rtp => {
-                if let State::Active { media, silence, .. } = &mut self.state
-                    && media.handle_rtp(now, route, octets).is_ok()
-                {
-                    silence.note_heard(now);
-                    self.note_first_rtp(now);
-                }
-            }
-            DatagramKind::Rtcp => {
-                if let State::Active { media, silence, .. } = &mut self.state
-                    && media.handle_rtcp(now, route, octets).is_ok()
-                {
-                    silence.note_valid(now);
-                }
-            }
-            DatagramKind::Keepalive | DatagramKind::Probe => {}
-            DatagramKind::Snatmap | DatagramKind::Stun => {
-                tracing::trace!(remote = %route.remote, "connectivity octets outside a check");
-            }
-            DatagramKind::Unknown => self.handle_unknown(now, route),
-        }
-        self.drain(now);
-    }
-
-    fn handle_sip(&mut self, now: Instant, route: Route, octets: &[u8]) {
-        if let Some(peek) = ichat_sip::peek(octets)
-            && peek.kind == PeekKind::Request(Method::Invite)
-            && !peek.in_dialog
-            && !self.expects(route.remote, peek.from_name.as_deref())
-        {
-            tracing::warn!("an INVITE from an address that the caller did not list, refused");
-            self.stray(route, octets);
-            return;
-        }
-        let Some(ua) = self.state.user_agent_mut() else {
-            self.stray(route, octets);
-            return;
-        };
-        match ua.handle_datagram(now, route, octets) {
-            Ok(()) => {
-                if let State::Active { silence, .. } = &mut self.state {
-                    silence.note_valid(now);
-                }
-            }
-            Err(error) => {
-                tracing::debug!(%error, "a SIP message that this call cannot use");
-                self.warn_bad_invite(octets, &error);
-                // To one of another dialog the user agent has said 481 already.
-                if !matches!(error, SipError::OtherDialog) {
-                    self.stray(route, octets);
-                }
-            }
-        }
-    }
-
-    /// Answers a request that belongs to no dialog of ours: a caller learns that we are busy,
-    /// unless it was not expected at all.
-    fn stray(&mut self, route: Route, octets: &[u8]) {
-        let busy = match &self.state {
-            State::Offered { .. } | State::Dialing { .. } | State::Active { .. } => true,
-            State::Awaiting { .. } | State::Ending { .. } | State::Ended { .. } => false,
-        };
-        let invite = if busy { 486 } else { 603 };
-        if let Some(octets) = ichat_sip::stray_reply_with(octets, &self.config.user_agent, invite) {
-            self.outputs.push_back(Output::Transmit { route, octets });
-        }
-    }
-
-    /// Told once: a flood of such datagrams must not become a flood of events.
-    fn warn_bad_invite(&mut self, octets: &[u8], error: &SipError) {
-        if !self.warned_of_invite
-            && octets.starts_with(b"INVITE")
-            && matches!(self.state, State::Awaiting { .. })
-        {
-            self.warned_of_invite = true;
-            self.warn(
-                "bad-invite",
-                format!("the caller's INVITE cannot be read: {error}"),
-            );
-        }
     }
 
     /// Answers the plain SIP caller that rings.

@@ -105,7 +105,11 @@ pub(crate) fn media_addresses(audio: &Audio, sip: Route) -> (SocketAddr, SocketA
     (rtp, rtcp)
 }
 
-/// The plan that follows from the format that was agreed on and from the peer's description.
+/// The plan that follows from the format that was agreed on, from the peer's description, and from
+/// the way that the INVITE, or its answer, came.
+///
+/// Without checks the source of that is heard. With them only what they prove is, or what the peer
+/// lists: see [`Sources::settle`].
 #[must_use]
 pub(crate) fn plan(
     format: Format,
@@ -119,7 +123,7 @@ pub(crate) fn plan(
     } else {
         media_addresses(audio, sip)
     };
-    sources.trust(sip.remote);
+    sources.settle(sip);
     sources.describe(audio.rtp);
     sources.describe(rtp);
     sources.describe(rtcp);

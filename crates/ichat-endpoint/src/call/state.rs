@@ -6,6 +6,7 @@ use ichat_sip::Route;
 use ichat_sip::UserAgent;
 use ichat_sip::sdp::{Description, Format};
 
+use super::intake::Held;
 use super::silence::{Silence, Verdict};
 use super::{Call, Output};
 use crate::event::{Reason, Summary};
@@ -21,6 +22,8 @@ pub(super) enum State {
         ua: UserAgent,
         /// The caller's addresses.
         sources: Sources,
+        /// An INVITE of somebody whom nobody vouches for.
+        held: Option<Box<Held>>,
         /// Until when.
         deadline: Instant,
     },
@@ -116,9 +119,11 @@ impl Call {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let own = match &self.state {
-            State::Awaiting { deadline, .. }
-            | State::Offered { deadline, .. }
-            | State::Ending { deadline, .. } => Some(*deadline),
+            State::Awaiting { deadline, held, .. } => {
+                let held = held.as_ref().map(|held| held.until);
+                held.into_iter().chain([*deadline]).min()
+            }
+            State::Offered { deadline, .. } | State::Ending { deadline, .. } => Some(*deadline),
             State::Dialing { deadline, .. } => *deadline,
             State::Active {
                 media,
@@ -147,6 +152,7 @@ impl Call {
         if let Some(ua) = self.state.user_agent_mut() {
             ua.handle_timeout(now);
         }
+        self.release_held(now);
         self.drain(now);
         match &mut self.state {
             State::Awaiting { deadline, .. } if now >= *deadline => {

@@ -13,6 +13,7 @@ use super::negotiation::{
 use super::silence::Silence;
 use super::state::State;
 use super::{Call, Output};
+use crate::drops::Drops;
 use crate::event::{Acceptance, Candidate, Dialect, Event, Reason, Summary};
 use crate::media::Media;
 use crate::sources::Sources;
@@ -407,5 +408,7 @@ pub(super) fn summary(
         lost: figures.lost,
         jitter: heard.then_some(figures.jitter),
         mos: media.quality(),
+        // Counted in the call, and told at its end.
+        drops: Drops::default(),
     }
 }

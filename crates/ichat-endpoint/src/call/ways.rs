@@ -1,6 +1,5 @@
 //! The ways to the peer, as they are told from outside: more of them, hints, paths that checks found.
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use ichat_sip::Route;
@@ -14,28 +13,36 @@ const MAX_HINTS: usize = 4;
 impl Call {
     /// A datagram of no known kind. While an INVITE is out without any reply, its source is a
     /// hint: iChat sends such "pinhole" datagrams (docs/protocol/connectivity.md, which datagram is
-    /// what \[G\]; docs/protocol/field.md, 3).
+    /// what \[G\]; docs/protocol/field.md, 3). All others are counted.
     pub(super) fn handle_unknown(&mut self, now: Instant, route: Route) {
-        match &mut self.state {
-            State::Dialing { .. } => self.follow_hint(now, route),
-            State::Active { media, .. } => media.count_dropped(),
-            State::Awaiting { .. }
-            | State::Offered { .. }
-            | State::Ending { .. }
-            | State::Ended { .. } => {}
+        if !self.follow_hint(now, route) {
+            self.drops.unknown_kind += 1;
         }
     }
 
-    fn follow_hint(&mut self, now: Instant, route: Route) {
-        if let State::Dialing { ua, hints, .. } = &mut self.state
-            && ua.route().is_none()
-            && hints.len() < MAX_HINTS
-            && !hints.contains(&route)
-        {
+    /// Whether it is one of the hints that are, or were, followed.
+    fn follow_hint(&mut self, now: Instant, route: Route) -> bool {
+        let State::Dialing {
+            ua, hints, sources, ..
+        } = &mut self.state
+        else {
+            return false;
+        };
+        if hints.contains(&route) {
+            return true;
+        }
+        let follows =
+            ua.route().is_none() && hints.len() < MAX_HINTS && sources.may_be_hinted(route.remote);
+        if follows {
             hints.push(route);
+            if sources.are_checked() {
+                // A host of the peer's list, through a NAT: what answers there is the peer.
+                sources.list(route.remote);
+            }
             tracing::info!("a datagram opened a way to the peer; the INVITE goes there too");
             ua.add_route(now, route, true);
         }
+        follows
     }
 
     /// Something of the peer's came through here, so that our INVITE may go there as well, at once.
@@ -58,13 +65,15 @@ impl Call {
         self.drain(now);
     }
 
-    /// Checks went through both ways to there: media from there is heard.
-    pub fn trust(&mut self, source: SocketAddr) {
+    /// Whether checks have gone through both ways between these two addresses, as it is now. To be
+    /// told before each datagram that came so is handed over: in a call that is
+    /// [checked](super::CallConfig::checked) only that lets it be heard.
+    pub fn follow_checks(&mut self, route: Route, valid: bool) {
         match &mut self.state {
             State::Awaiting { sources, .. } | State::Dialing { sources, .. } => {
-                sources.trust(source);
+                sources.follow_checks(route, valid);
             }
-            State::Active { media, .. } => media.trust(source),
+            State::Active { media, .. } => media.follow_checks(route, valid),
             State::Offered { .. } | State::Ending { .. } | State::Ended { .. } => {}
         }
     }
@@ -72,7 +81,7 @@ impl Call {
     /// Checks found a path, the first or another one: what is to be sent takes it, our INVITE at
     /// once if it has no answer yet.
     pub fn move_to(&mut self, now: Instant, route: Route) {
-        self.trust(route.remote);
+        self.follow_checks(route, true);
         match &mut self.state {
             State::Dialing { ua, .. } if ua.route().is_none() => ua.add_route(now, route, true),
             State::Dialing { ua, .. } | State::Ending { ua, .. } => ua.move_to(route),

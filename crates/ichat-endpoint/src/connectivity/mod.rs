@@ -27,6 +27,7 @@ use ichat_invitation::{Candidate, CandidateId, CandidateKind, IpPort};
 use ichat_rtp::DatagramKind;
 use ichat_sip::Route;
 
+use crate::drops::Drops;
 use crate::seed::Seed;
 
 use silence::Silence;
@@ -66,8 +67,8 @@ pub struct Connectivity {
     answering: BTreeSet<SocketAddr>,
     /// Servers of which the user knows that they are of no use.
     faulty: BTreeSet<(SocketAddr, &'static str)>,
-    /// Octets of checks that came when nobody checked, and what servers sent that is of no use.
-    dropped: u64,
+    /// What was of no use, but for what the agent at hand has counted.
+    drops: Drops,
     outputs: VecDeque<ConnectivityOutput>,
 }
 
@@ -112,7 +113,7 @@ impl Connectivity {
             silent: BTreeSet::new(),
             answering: BTreeSet::new(),
             faulty: BTreeSet::new(),
-            dropped: 0,
+            drops: Drops::default(),
             outputs: VecDeque::new(),
         };
         connectivity.pump(now);
@@ -190,7 +191,7 @@ impl Connectivity {
         let again = first && self.several && !early.iter().all(listed);
         if again {
             tracing::debug!("checks came from somebody who did not accept; they are forgotten");
-            self.ways = Ways::Gathering;
+            self.forget_ways();
         }
         self.open(now);
         if let Ways::Checking(agent) = &mut self.ways {
@@ -211,6 +212,7 @@ impl Connectivity {
         } else {
             let mut pinholes = Pinholes::new(self.sockets(), PinholeTimings::default());
             pinholes.add_peers(now, peers);
+            self.forget_ways();
             self.ways = Ways::Pinholes(pinholes);
         }
         self.pump(now);
@@ -290,6 +292,7 @@ impl Connectivity {
         };
         if !self.gatherer.send_relayed(now, &transmit) {
             tracing::debug!(local = %route.local, "no relay lends this address any more");
+            self.drops.unsent += 1;
         }
         self.pump(now);
     }
@@ -306,7 +309,7 @@ impl Connectivity {
             },
             Gathered::Handled => Received::Taken,
             Gathered::Dropped => {
-                self.dropped += 1;
+                self.drops.relay += 1;
                 Received::Taken
             }
             Gathered::Relayed {
@@ -350,9 +353,12 @@ impl Connectivity {
                 }
                 None
             }
-            (Ways::Gathering | Ways::Pinholes(_), DatagramKind::Stun)
-            | (_, DatagramKind::Snatmap) => {
-                self.dropped += 1;
+            (Ways::Gathering | Ways::Pinholes(_), DatagramKind::Stun) => {
+                self.drops.stun += 1;
+                None
+            }
+            (_, DatagramKind::Snatmap) => {
+                self.drops.snatmap += 1;
                 None
             }
             (Ways::Checking(agent), _) => {
@@ -370,31 +376,27 @@ impl Connectivity {
         }
     }
 
-    /// Datagrams that were of no use to anybody.
+    /// What was of no use to anybody, since the beginning.
     #[must_use]
-    pub fn dropped(&self) -> u64 {
-        let checks = match &self.ways {
-            Ways::Checking(agent) => {
-                let counters = agent.counters();
-                [
-                    counters.malformed,
-                    counters.unsupported,
-                    counters.not_for_us,
-                    counters.unknown_transaction,
-                    counters.wrong_source,
-                    counters.error_responses,
-                ]
-                .into_iter()
-                .sum()
-            }
-            Ways::Gathering | Ways::Pinholes(_) => 0,
-        };
-        self.dropped + checks
+    pub fn drops(&self) -> Drops {
+        let mut drops = self.drops;
+        if let Ways::Checking(agent) = &self.ways {
+            drops += dropped_by(agent);
+        }
+        drops.unsent += self.gatherer.unsent();
+        drops
+    }
+
+    /// Looks for ways no more; what was counted stays.
+    fn forget_ways(&mut self) {
+        if let Ways::Checking(agent) = std::mem::replace(&mut self.ways, Ways::Gathering) {
+            self.drops += dropped_by(&agent);
+        }
     }
 
     /// Gives back what servers lend; what is left to send is the last.
     pub fn close(&mut self, now: Instant) {
-        self.ways = Ways::Gathering;
+        self.forget_ways();
         self.silence = None;
         self.gatherer.release(now);
         self.pump(now);
@@ -434,6 +436,25 @@ impl Connectivity {
     /// What is to be done next.
     pub fn poll_output(&mut self) -> Option<ConnectivityOutput> {
         self.outputs.pop_front()
+    }
+}
+
+/// What an agent has dropped.
+fn dropped_by(agent: &Agent) -> Drops {
+    let counters = agent.counters();
+    let stun = [
+        counters.malformed,
+        counters.unsupported,
+        counters.not_for_us,
+        counters.unknown_transaction,
+        counters.wrong_source,
+        counters.error_responses,
+        counters.deferred,
+    ];
+    Drops {
+        stun: stun.into_iter().sum(),
+        overflow: counters.too_many_candidates + counters.too_many_pairs,
+        ..Drops::default()
     }
 }
 

@@ -110,6 +110,7 @@ impl Driver {
                 self.transmit(now, route, &octets);
             }
         }
+        self.strays.of_call += connection.ways.drops();
     }
 
     /// Whether no server is waited for any more.

@@ -25,14 +25,15 @@ impl Early {
 
 impl Driver {
     /// Remembers the source of a pinhole or keepalive that comes too early
-    /// (docs/protocol/connectivity.md, which datagram is what \[G\]).
-    pub(super) fn note_early(&mut self, route: Route, octets: &[u8]) {
+    /// (docs/protocol/connectivity.md, which datagram is what \[G\]). True where it may be of use.
+    pub(super) fn note_early(&mut self, route: Route, kind: DatagramKind) -> bool {
         let rings = matches!(self.stage, Stage::Calling { .. } | Stage::Checking(_));
-        let kind = ichat_rtp::classify(octets);
         let is_hint = matches!(kind, DatagramKind::Keepalive | DatagramKind::Unknown);
-        if let Some(connection) = self.connection.as_mut().filter(|_| rings && is_hint) {
+        let connection = self.connection.as_mut().filter(|_| rings && is_hint);
+        connection.is_some_and(|connection| {
             connection.early.note(route);
-        }
+            true
+        })
     }
 
     /// Our INVITE is out: it goes where something came from, too.

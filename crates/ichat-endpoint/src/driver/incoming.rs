@@ -84,6 +84,7 @@ impl Driver {
             self.take_sip_call(now, route, octets, name);
             return false;
         }
+        self.strays.now(&self.stage).sip += 1;
         let user_agent = format!("{}/{}", self.config.software.0, self.config.software.1);
         if let Some(reply) = ichat_sip::stray_reply(octets, &user_agent) {
             self.transmit(now, route, &reply);
@@ -98,6 +99,7 @@ impl Driver {
         if !call.has_dialog() {
             // An INVITE that cannot be answered by any means: not even a Via.
             self.next_number = number;
+            self.strays.now(&self.stage).sip += 1;
             return;
         }
         self.stage = Stage::Talking {

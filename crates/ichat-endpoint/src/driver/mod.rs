@@ -25,6 +25,7 @@ mod progress;
 mod reflectors;
 mod services;
 mod stage;
+mod strays;
 mod stream;
 mod survey;
 mod told;
@@ -52,6 +53,7 @@ use links::{LinkId, Links};
 use offers::Offers;
 use reflectors::{Resolved, Servers};
 use stage::Stage;
+use strays::Strays;
 use stream::Arrival;
 
 pub use lan::lan_presence;
@@ -150,6 +152,8 @@ struct Driver {
     muted: bool,
     /// Why the server does not want us back, when that is to be told after the call.
     lost: Option<RunError>,
+    /// What no machine took and was of no use.
+    strays: Strays,
 }
 
 /// What woke the driver.
@@ -207,6 +211,7 @@ impl Driver {
             leaves: false,
             muted: false,
             lost: None,
+            strays: Strays::default(),
         })
     }
 
@@ -289,14 +294,10 @@ impl Driver {
     /// both ways between these addresses.
     fn deliver(&mut self, now: Instant, route: Route, octets: &[u8], validated: bool) {
         if let Some(call) = self.stage.call_mut() {
-            if validated {
-                call.trust(route.remote);
-            }
+            call.follow_checks(route, validated);
             call.handle_datagram(now, route, octets);
-        } else if ichat_rtp::classify(octets) == ichat_rtp::DatagramKind::Sip {
-            self.handle_idle_sip(now, route, octets);
         } else {
-            self.note_early(route, octets);
+            self.handle_stray(now, route, octets);
         }
     }
 
@@ -403,6 +404,7 @@ impl Driver {
         self.links.go_offline(Instant::now());
         self.drain();
         self.flush_pcap();
+        self.strays.log();
         let mut links = std::mem::take(&mut self.links);
         let neighbours = self.neighbours.take();
         let offline = async {

@@ -113,8 +113,9 @@ impl Driver {
             self.next_stats += STATS_INTERVAL;
             if let (true, Some(mut statistics)) = (call.is_connected(), call.statistics()) {
                 let call = call.number();
+                statistics.drops += self.strays.of_call;
                 if let Some(connection) = &self.connection {
-                    statistics.dropped += connection.ways.dropped();
+                    statistics.drops += connection.ways.drops();
                 }
                 self.tell(Event::Stats { call, statistics });
             }

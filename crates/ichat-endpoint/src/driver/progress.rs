@@ -135,7 +135,8 @@ impl Driver {
         }
     }
 
-    pub(super) fn told_end(&mut self, number: CallNumber, summary: Summary) {
+    pub(super) fn told_end(&mut self, number: CallNumber, mut summary: Summary) {
+        summary.drops += std::mem::take(&mut self.strays.of_call);
         self.outcome.reason = Some(summary.reason);
         self.finished_calls += 1;
         self.tell(Event::Ended {

@@ -27,8 +27,8 @@ pub(super) struct Datagram {
 }
 
 impl Unsent {
-    /// Keeps one for another try.
-    pub(super) fn keep(&mut self, now: Instant, route: Route, octets: Vec<u8>) {
+    /// Keeps one for another try; false when there is no room.
+    pub(super) fn keep(&mut self, now: Instant, route: Route, octets: Vec<u8>) -> bool {
         self.keep_again(
             now,
             Datagram {
@@ -37,15 +37,17 @@ impl Unsent {
                 tries: 0,
                 due: now,
             },
-        );
+        )
     }
 
-    /// The same, after another try.
-    pub(super) fn keep_again(&mut self, now: Instant, datagram: Datagram) {
-        if datagram.tries < TRIES && self.0.len() < CAPACITY {
+    /// The same, after another try; false also when it was the last.
+    pub(super) fn keep_again(&mut self, now: Instant, datagram: Datagram) -> bool {
+        let kept = datagram.tries < TRIES && self.0.len() < CAPACITY;
+        if kept {
             let due = now + INTERVAL;
             self.0.push(Datagram { due, ..datagram });
         }
+        kept
     }
 
     /// Those whose time has come.
@@ -76,8 +78,8 @@ mod tests {
             local: address,
             remote: address,
         };
-        for _ in 0..2 * CAPACITY {
-            unsent.keep(now, route, vec![1]);
+        for place in 0..2 * CAPACITY {
+            assert_eq!(unsent.keep(now, route, vec![1]), place < CAPACITY);
         }
         assert!(unsent.take_due(now).is_empty(), "not at once");
         let mut tries = 0;
@@ -87,7 +89,8 @@ mod tests {
             assert_eq!(datagrams.len(), CAPACITY);
             for mut datagram in datagrams {
                 datagram.tries += 1;
-                unsent.keep_again(now, datagram);
+                let kept = unsent.keep_again(now, datagram);
+                assert_eq!(kept, tries + 1 < TRIES);
             }
             tries += 1;
         }

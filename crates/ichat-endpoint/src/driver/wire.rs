@@ -29,6 +29,7 @@ impl Driver {
     pub(super) fn transmit(&mut self, now: Instant, route: Route, octets: &[u8]) {
         self.note_datagram(true, route, octets);
         if !self.sockets.send(route, octets) {
+            self.strays.now(&self.stage).unsent += 1;
             self.look_at_once(now);
         }
     }
@@ -39,8 +40,10 @@ impl Driver {
         self.note_datagram(true, route, &octets);
         if !self.sockets.send(route, &octets) {
             self.look_at_once(now);
-            if let Some(connection) = &mut self.connection {
-                connection.unsent.keep(now, route, octets);
+            if let Some(connection) = &mut self.connection
+                && !connection.unsent.keep(now, route, octets)
+            {
+                self.strays.now(&self.stage).unsent += 1;
             }
         }
     }
@@ -55,7 +58,9 @@ impl Driver {
                 && let Some(connection) = &mut self.connection
             {
                 datagram.tries += 1;
-                connection.unsent.keep_again(now, datagram);
+                if !connection.unsent.keep_again(now, datagram) {
+                    self.strays.now(&self.stage).unsent += 1;
+                }
             }
         }
     }

@@ -4,6 +4,7 @@
 
 pub(crate) mod bob;
 pub(crate) mod endpoints;
+pub(crate) mod meeting;
 pub(crate) mod party;
 pub(crate) mod server;
 pub(crate) mod sip;

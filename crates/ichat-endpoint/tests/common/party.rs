@@ -126,9 +126,7 @@ impl Party {
     /// What the driver does with a datagram.
     fn deliver(&mut self, now: Instant, route: Route, octets: &[u8], validated: bool) {
         if let Some(call) = &mut self.call {
-            if validated {
-                call.trust(route.remote);
-            }
+            call.follow_checks(route, validated);
             call.handle_datagram(now, route, octets);
         }
     }

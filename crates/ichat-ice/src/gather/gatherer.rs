@@ -40,6 +40,7 @@ pub struct Gatherer {
     complete: bool,
     /// When everybody was last asked out of turn.
     asked_again: Option<Instant>,
+    /// What relays that are gone did not pass on.
     outputs: VecDeque<GatherOutput>,
 }
 
@@ -248,6 +249,11 @@ impl Gatherer {
             sum += borrowed.relay.counters();
         }
         sum
+    }
+
+    /// Datagrams that no relay passed on, over all relays that there were.
+    pub fn unsent(&self) -> u64 {
+        self.relayed_in_all().unsent
     }
 
     /// Whether `local` is an address that a relay lends, so that datagrams from there go to
