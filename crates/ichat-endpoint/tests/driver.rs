@@ -302,7 +302,6 @@ async fn what_came_before_there_was_a_call_to_take_it_is_counted_when_the_call_e
     let expected = Drops {
         no_media: 1,
         stun: 1,
-        unknown_kind: 1,
         probe: 1,
         sip: 1,
         ..Drops::default()
