@@ -2,7 +2,7 @@
 
 use std::net::UdpSocket;
 
-use scenarios::ichat_call::{self, text};
+use scenarios::ichat_call::{self, Finished, text};
 use scenarios::ports::LOOPBACK;
 use scenarios::prosody::Prosody;
 use scenarios::standin::{self, VERDICT};
@@ -88,8 +88,27 @@ fn broken_and_foreign_datagrams_among_the_packets_are_counted_and_dropped() {
     requires!("prosody");
     let (we, peer) = we_call("--junk-rtp");
     assert_we_talked_and_hung_up(&we, &peer);
+    assert_dropped(
+        &we,
+        &["unknown_source", "malformed", "unknown_kind", "probe"],
+    );
     let (we, peer) = we_are_called("--junk-rtp");
     assert_we_talked_until_the_peer_hung_up(&we, &peer);
+    assert_dropped(
+        &we,
+        &["unknown_source", "malformed", "unknown_kind", "probe"],
+    );
+}
+
+/// Something was dropped for each of these reasons, and the sum is told as well.
+fn assert_dropped(we: &Finished, reasons: &[&str]) {
+    let ended = we.last("ended");
+    let drops = ended["drops"].as_object().expect("drops by reason");
+    for reason in reasons {
+        assert!(drops[*reason].as_u64() > Some(0), "{reason}: {drops:?}");
+    }
+    let sum: u64 = drops.values().filter_map(serde_json::Value::as_u64).sum();
+    assert_eq!(ended["dropped"].as_u64(), Some(sum), "{drops:?}");
 }
 
 #[test]
@@ -159,6 +178,7 @@ fn a_storm_of_junk_at_our_port_costs_a_call_nothing() {
     }
     let we = we.finish(seconds(30));
     we.assert_reason("hangup").assert_nothing_lost();
+    assert_dropped(&we, &["unknown_source", "unknown_kind", "sip"]);
     let verdict = peer.verdict(VERDICT);
     verdict.assert_ok().assert_heard_all();
     if let Err(problem) = ulaw::compare(&words(2), &verdict.heard(), 0) {

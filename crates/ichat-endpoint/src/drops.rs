@@ -13,6 +13,8 @@ pub struct Drops {
     pub malformed: u64,
     /// RTP of a payload type that nobody agreed on.
     pub payload_type: u64,
+    /// Sound that was there already.
+    pub duplicate: u64,
     /// Datagrams of no known kind (docs/protocol/connectivity.md, which datagram is what).
     pub unknown_kind: u64,
     /// RTP and RTCP while there was no media: too early, or too late.
@@ -28,7 +30,7 @@ pub struct Drops {
     pub snatmap: u64,
     /// What a relay said that means nothing.
     pub relay: u64,
-    /// Candidates and pairs of the peer's that found no room.
+    /// Sound, candidates and pairs of the peer's that found no room.
     pub overflow: u64,
     /// Datagrams of ours that could not leave, or that no relay passed on.
     pub unsent: u64,
@@ -37,11 +39,12 @@ pub struct Drops {
 impl Drops {
     /// All reasons by their names in events, with how often each was one.
     #[must_use]
-    pub fn by_reason(&self) -> [(&'static str, u64); 12] {
+    pub fn by_reason(&self) -> [(&'static str, u64); 13] {
         let Self {
             unknown_source,
             malformed,
             payload_type,
+            duplicate,
             unknown_kind,
             no_media,
             sip,
@@ -56,6 +59,7 @@ impl Drops {
             ("unknown_source", unknown_source),
             ("malformed", malformed),
             ("payload_type", payload_type),
+            ("duplicate", duplicate),
             ("unknown_kind", unknown_kind),
             ("no_media", no_media),
             ("sip", sip),
@@ -81,6 +85,7 @@ impl AddAssign for Drops {
             unknown_source,
             malformed,
             payload_type,
+            duplicate,
             unknown_kind,
             no_media,
             sip,
@@ -94,6 +99,7 @@ impl AddAssign for Drops {
         self.unknown_source += unknown_source;
         self.malformed += malformed;
         self.payload_type += payload_type;
+        self.duplicate += duplicate;
         self.unknown_kind += unknown_kind;
         self.no_media += no_media;
         self.sip += sip;
@@ -133,15 +139,16 @@ mod tests {
             unknown_source: 1,
             malformed: 2,
             payload_type: 3,
-            unknown_kind: 4,
-            no_media: 5,
-            sip: 6,
-            probe: 7,
-            stun: 8,
-            snatmap: 9,
-            relay: 10,
-            overflow: 11,
-            unsent: 12,
+            duplicate: 4,
+            unknown_kind: 5,
+            no_media: 6,
+            sip: 7,
+            probe: 8,
+            stun: 9,
+            snatmap: 10,
+            relay: 11,
+            overflow: 12,
+            unsent: 13,
         }
     }
 
@@ -150,12 +157,12 @@ mod tests {
         let mut twice = every();
         twice += every();
         let counts: Vec<u64> = twice.by_reason().iter().map(|(_, count)| *count).collect();
-        let expected: Vec<u64> = (1..=12).map(|place| place * 2).collect();
+        let expected: Vec<u64> = (1..=13).map(|place| place * 2).collect();
         assert_eq!(counts, expected);
-        assert_eq!(twice.total(), 2 * 78);
+        assert_eq!(twice.total(), 2 * 91);
         let names: std::collections::BTreeSet<&str> =
             twice.by_reason().iter().map(|(name, _)| *name).collect();
-        assert_eq!(names.len(), 12);
+        assert_eq!(names.len(), 13);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
 
 use ichat_audio::{Codec, CodecName, SILENCE_DBOV, codec, level_dbov};
-use ichat_rtp::{CodecImpairment, PlayoutBuffer, Pulled, Session, SessionConfig, mos};
+use ichat_rtp::{CodecImpairment, Inserted, PlayoutBuffer, Pulled, Session, SessionConfig, mos};
 use ichat_sip::Route;
 use ichat_sip::sdp::Format;
 
@@ -53,8 +53,12 @@ pub struct MediaSeeds {
 /// What an RTP packet of the peer's was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Heard {
-    /// Of the agreed payload type.
+    /// Sound that is played, unless it is too late for that.
     Sound,
+    /// Sound that was there already.
+    Duplicate,
+    /// Sound, of which there is more than is kept.
+    Overflow,
     /// Of a payload type that nobody agreed on: it shows that the peer is there, and is not played.
     OtherPayload,
 }
@@ -254,7 +258,15 @@ impl Media {
         if packet.payload_type == self.payload_type {
             let inserted = self.playout.insert(now, packet.timestamp, packet.payload);
             tracing::trace!(?inserted, sequence = packet.sequence, "RTP");
-            Ok(Heard::Sound)
+            Ok(match inserted {
+                Inserted::Duplicate => Heard::Duplicate,
+                Inserted::Overflow => Heard::Overflow,
+                Inserted::Queued
+                | Inserted::Late
+                | Inserted::Empty
+                | Inserted::Held
+                | Inserted::Restarted => Heard::Sound,
+            })
         } else {
             tracing::debug!(
                 payload_type = packet.payload_type,

@@ -230,7 +230,7 @@ mod tests {
         .to_string();
         assert_eq!(
             text,
-            r#"{"event":"ended","t":1.5,"call":2,"reason":"declined","duration_s":0.0,"received":0,"lost":0,"jitter_ms":null,"mos":null,"dropped":0,"drops":{"unknown_source":0,"malformed":0,"payload_type":0,"unknown_kind":0,"no_media":0,"sip":0,"probe":0,"stun":0,"snatmap":0,"relay":0,"overflow":0,"unsent":0}}"#
+            r#"{"event":"ended","t":1.5,"call":2,"reason":"declined","duration_s":0.0,"received":0,"lost":0,"jitter_ms":null,"mos":null,"dropped":0,"drops":{"unknown_source":0,"malformed":0,"payload_type":0,"duplicate":0,"unknown_kind":0,"no_media":0,"sip":0,"probe":0,"stun":0,"snatmap":0,"relay":0,"overflow":0,"unsent":0}}"#
         );
     }
 

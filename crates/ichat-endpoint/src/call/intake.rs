@@ -66,6 +66,8 @@ impl Call {
                 silence.note_heard(now);
                 match heard {
                     Heard::Sound => {}
+                    Heard::Duplicate => self.drops.duplicate += 1,
+                    Heard::Overflow => self.drops.overflow += 1,
                     Heard::OtherPayload => self.drops.payload_type += 1,
                 }
                 self.note_first_rtp(now);
@@ -167,7 +169,11 @@ impl Call {
 
     /// A message is taken: if it is another's INVITE than the one that waits, that one has lost.
     fn dismiss_held(&mut self, octets: &[u8]) {
-        let State::Awaiting { held, .. } = &mut self.state else {
+        let State::Awaiting {
+            held: held @ Some(_),
+            ..
+        } = &mut self.state
+        else {
             return;
         };
         let Some(invite) = ichat_sip::peek(octets).filter(begins_dialog) else {

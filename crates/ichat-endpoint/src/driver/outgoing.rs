@@ -208,6 +208,9 @@ impl Driver {
             let which = (checking.number, checking.leg, checking.since);
             let by = checking.by.clone();
             self.dial(now, which, &by, &[route], true);
+            if let Some(call) = self.stage.call_mut() {
+                call.follow_checks(route, true);
+            }
         }
     }
 

@@ -144,7 +144,9 @@ impl Party {
                     Some(_) => {}
                     None => {
                         let config = self.config();
-                        self.call = Some(Call::dial(now, config, &[route], "user", now, None));
+                        let mut call = Call::dial(now, config, &[route], "user", now, None);
+                        call.follow_checks(route, true);
+                        self.call = Some(call);
                     }
                 }
             }
