@@ -22,6 +22,13 @@ const OK: &[u8] = b"SIP/2.0 200 OK";
 /// How often it is asked until the answer comes.
 const T1: Duration = Duration::from_millis(500);
 
+/// How long nothing is heard in a call until all servers are asked where they see us, and how long
+/// until the second time, each time twice as long up to a limit: as the endpoint does
+/// (`crates/ichat-endpoint/src/connectivity/silence.rs`).
+const SILENCE: Duration = Duration::from_millis(400);
+const SECOND_QUESTION: Duration = Duration::from_secs(2);
+const RAREST_QUESTION: Duration = Duration::from_secs(15);
+
 /// What a peer is made from.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -34,7 +41,7 @@ pub struct Config {
     pub gather: GatherConfig,
     /// Whether its checks have no cookie.
     pub legacy_stun_header: bool,
-    /// Whether it asks reflectors no more once the call is up, until its path is lost.
+    /// Whether it asks reflectors no more once the call is up, until the other falls silent.
     pub is_thrifty: bool,
 }
 
@@ -49,6 +56,10 @@ pub struct Peer {
     pub events: Vec<(Instant, Event)>,
     /// When media of the other's came over a validated path.
     pub heard: Vec<Instant>,
+    /// How long that was under way, in all.
+    under_way: Duration,
+    /// Both sides count from here.
+    started: Instant,
     /// Media of the other's from elsewhere.
     pub unheard: usize,
     /// Media over a validated path that is not the other's.
@@ -64,6 +75,8 @@ pub struct Peer {
     next_frame: Option<Instant>,
     /// When the caller asks next.
     next_invite: Option<Instant>,
+    /// When servers are asked because nothing is heard, and how long after that again.
+    next_question: Option<(Instant, Duration)>,
     transmits: VecDeque<netsim::Transmit>,
 }
 
@@ -83,6 +96,8 @@ impl Peer {
             agent: Agent::new(now, agent),
             events: Vec::new(),
             heard: Vec::new(),
+            under_way: Duration::ZERO,
+            started: now,
             unheard: 0,
             strange: 0,
             busiest_second: 0,
@@ -91,6 +106,7 @@ impl Peer {
             called_at_once: 0,
             next_frame: None,
             next_invite: None,
+            next_question: None,
             transmits: VecDeque::new(),
         }
     }
@@ -135,6 +151,12 @@ impl Peer {
     pub fn heard_since(&self, since: Instant) -> usize {
         let heard = self.heard.iter().rev();
         heard.take_while(|heard| **heard >= since).count()
+    }
+
+    /// How long media of the other's was under way on the average.
+    pub fn mean_delay(&self) -> Duration {
+        let count = u32::try_from(self.heard.len()).unwrap();
+        self.under_way.checked_div(count).unwrap_or_default()
     }
 
     /// The longest time without media between two times.
@@ -224,6 +246,8 @@ impl Peer {
         if let Some(path) = self.path() {
             let mut octets = vec![0x80; PACKET_LEN];
             octets[4..12].copy_from_slice(&self.name.to_be_bytes());
+            let since = u64::try_from((now - self.started).as_nanos()).unwrap();
+            octets[12..20].copy_from_slice(&since.to_be_bytes());
             let transmit = Transmit {
                 local: path.local,
                 remote: path.remote,
@@ -239,6 +263,13 @@ impl Peer {
         {
             self.next_invite = Some(now + T1);
             self.say(now, path.local, path.remote, INVITE);
+        }
+    }
+
+    fn ask_about_silence(&mut self, now: Instant) {
+        if let Some((_, wait)) = self.next_question.filter(|(due, _)| *due <= now) {
+            self.next_question = Some((now + wait, (wait * 2).min(RAREST_QUESTION)));
+            self.gatherer.ask_again(now);
         }
     }
 
@@ -261,6 +292,10 @@ impl Peer {
             match (validated, others) {
                 (true, true) => {
                     self.heard.push(now);
+                    let sent = octets[12..20].first_chunk().copied().unwrap();
+                    let sent = self.started + Duration::from_nanos(u64::from_be_bytes(sent));
+                    self.under_way += now - sent;
+                    self.next_question = Some((now + SILENCE, SECOND_QUESTION));
                     if self.is_thrifty {
                         self.gatherer.stop_refreshing();
                     }
@@ -315,6 +350,7 @@ impl Endpoint for Peer {
         if is_due(self.agent.poll_timeout()) {
             self.agent.handle_timeout(now);
         }
+        self.ask_about_silence(now);
         self.send_invite(now);
         self.send_frame(now);
         self.drain(now);
@@ -336,7 +372,8 @@ impl Endpoint for Peer {
         let own = self
             .next_frame
             .into_iter()
-            .chain(self.next_invite.filter(|_| self.path().is_some()));
+            .chain(self.next_invite.filter(|_| self.path().is_some()))
+            .chain(self.next_question.map(|(due, _)| due));
         machines.into_iter().flatten().chain(own).min()
     }
 

@@ -14,6 +14,9 @@ use super::run::Report;
 /// Failures that are told in full.
 const TOLD: usize = 3;
 
+/// A round trip of hosts that are not far from each other.
+const NEAR: Duration = Duration::from_millis(200);
+
 /// What became of many runs.
 #[derive(Default)]
 pub struct Summary {
@@ -113,12 +116,21 @@ impl fmt::Display for Summary {
         let calm = self.connected().filter(|report| !report.is_disturbed_early);
         let found = Spread::of(calm.filter_map(|report| report.took));
         writeln!(f, "from both lists known to a path on both sides: {found}")?;
-        let mut mishaps: BTreeMap<&str, Vec<Duration>> = BTreeMap::new();
-        for (name, took) in all.iter().filter_map(|report| report.recovered) {
-            mishaps.entry(name).or_default().push(took);
+        let trips = self.connected().map(|report| report.round_trip);
+        writeln!(f, "a round trip of media: {}", Spread::of(trips))?;
+        let mut mishaps: BTreeMap<&str, Vec<&Report>> = BTreeMap::new();
+        for report in all {
+            if let Some((name, _)) = report.recovered {
+                mishaps.entry(name).or_default().push(report);
+            }
         }
-        for (name, times) in mishaps {
-            writeln!(f, "media again after {name}: {}", Spread::of(times))?;
+        for (name, runs) in mishaps {
+            let silence = |report: &&Report| report.recovered.map(|(_, silence)| silence);
+            let near = runs.iter().filter(|report| report.round_trip < NEAR);
+            let near = Spread::of(near.filter_map(silence));
+            let all = Spread::of(runs.iter().filter_map(silence));
+            writeln!(f, "longest silence of either side after {name}: {all}")?;
+            writeln!(f, "    where a round trip takes less than {NEAR:?}: {near}")?;
         }
         let most = |of: fn(&Report) -> u64| all.iter().map(of).max().unwrap_or(0);
         write!(

@@ -31,9 +31,11 @@ pub struct Report {
     pub took: Option<Duration>,
     /// Whether a mishap happened before.
     pub is_disturbed_early: bool,
-    /// The mishap in the call, and the time from its end to media both ways; none if none, or not
-    /// possible any more.
+    /// The mishap in the call, and the longest silence at either side from its end on, until media
+    /// goes both ways again; none if none, or not possible any more.
     pub recovered: Option<(&'static str, Duration)>,
+    /// What media takes there and back, on the average of the call.
+    pub round_trip: Duration,
     pub busiest_second: usize,
     pub checks: u64,
     pub virtual_time: Duration,
@@ -193,6 +195,10 @@ impl Run {
             kinds,
             took: (found == [true, true]).then_some(took),
             recovered,
+            round_trip: BOTH
+                .map(|side| self.call.peer(side).mean_delay())
+                .iter()
+                .sum(),
             busiest_second: BOTH
                 .map(|side| self.call.peer(side).busiest_second)
                 .into_iter()
@@ -266,15 +272,16 @@ impl Run {
         })?)
     }
 
-    /// Media again after a mishap, and how long it took from its end.
+    /// Media again after a mishap, and the longest silence until then.
     fn recover(&mut self, until: Instant) -> Result<Option<Duration>, Failure> {
         self.call.run_until(until, |_, _| false)?;
         // What was said before has been heard by then.
         self.call.run_for(Duration::from_secs(1))?;
         let connects = self.is_direct() || self.lent() != [false, false];
         if self.flows_within(BOUND)? {
-            let took = self.call.now().saturating_duration_since(until);
-            return Ok(Some(took.saturating_sub(Duration::from_secs(1))));
+            let now = self.call.now();
+            let gaps = BOTH.map(|side| self.call.peer(side).longest_gap(until, now));
+            return Ok(gaps.into_iter().max());
         }
         if connects {
             return Err(Failure::Silence);
