@@ -1,12 +1,11 @@
 //! Homes: a router with a NAT of some kind, and hosts behind it.
 
-use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
-use std::process::{Command, Stdio};
 
-use crate::internet::{BRIDGE, GATEWAY, PREFIX};
-use crate::nat::Nat;
+use crate::internet::{GATEWAY, PREFIX};
+use crate::nat::{FIREWALL6, Nat};
 use crate::netns::{Guard, Host};
+use crate::wiring::{HAS_IPV6, Ipv6Plan, ROUTES_IPV6, Uplink, WITHOUT_IPV6, connect, run};
 
 /// Hosts behind one NAT. Removed with its owner, however that ends.
 #[derive(Debug)]
@@ -32,6 +31,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) internet: &'a str,
     pub(crate) port: String,
     pub(crate) public: Ipv4Addr,
+    /// Nothing: its namespaces have IPv4 only.
+    pub(crate) ipv6: Option<Ipv6Plan>,
 }
 
 impl Home {
@@ -54,7 +55,7 @@ impl Home {
                 Host::new(
                     name(&number.to_string()),
                     Some(address),
-                    None,
+                    plan.ipv6.map(|ipv6| ipv6.host),
                     (switch, port),
                 )
             })
@@ -72,7 +73,7 @@ impl Home {
             if *nat == Nat::CarrierGrade {
                 let behind = Ipv4Addr::new(100, 64, 0, 2);
                 let gateway = Ipv4Addr::new(100, 64, 0, 1);
-                script += &uplink.router(&carrier, gateway, &nat.rules(behind));
+                script += &uplink.router(&carrier, gateway, &nat.rules(behind), WITHOUT_IPV6);
                 names.push(&carrier);
                 uplink = Uplink {
                     switch: (&carrier, "lan"),
@@ -81,18 +82,30 @@ impl Home {
                     gateway,
                 };
             }
-            let rules = nat.rules(inside(plan.subnet, 2));
-            script += &uplink.router(&router, inside(plan.subnet, 1), &rules);
+            let mut rules = nat.rules(inside(plan.subnet, 2));
+            let mut ipv6 = WITHOUT_IPV6;
+            if plan.ipv6.is_some() {
+                rules = format!("{rules}\n{FIREWALL6}");
+                ipv6 = ROUTES_IPV6;
+            }
+            script += &uplink.router(&router, inside(plan.subnet, 1), &rules, ipv6);
             names.push(&router);
         }
+        let ipv6 = match plan.ipv6 {
+            Some(_) => HAS_IPV6,
+            None => WITHOUT_IPV6,
+        };
         for host in &hosts {
             script += &match is_public {
-                true => connect(host, "internet", &public, GATEWAY),
+                true => connect(host, "internet", &public, GATEWAY, ipv6),
                 false => {
                     let address = format!("{}/24", host.ipv4());
-                    connect(host, "lan", &address, inside(plan.subnet, 1))
+                    connect(host, "lan", &address, inside(plan.subnet, 1), ipv6)
                 }
             };
+        }
+        if let Some(ipv6) = plan.ipv6 {
+            script += &ipv6.addresses(plan.internet, &router, hosts[0].name());
         }
         let guard = Guard::new(&names)?;
         let home = Self {
@@ -228,81 +241,6 @@ impl Home {
     }
 }
 
-/// Where a router's outer side goes.
-struct Uplink<'a> {
-    switch: (&'a str, &'a str),
-    port: &'a str,
-    address: &'a str,
-    gateway: Ipv4Addr,
-}
-
-impl Uplink<'_> {
-    /// The commands that make the router.
-    fn router(&self, name: &str, inner: Ipv4Addr, rules: &str) -> String {
-        let Self { port, address, .. } = self;
-        let (namespace, switch) = self.switch;
-        let gateway = self.gateway;
-        format!(
-            "ip netns add {name}
-            ip -n {namespace} link add {port} type veth peer name wan netns {name}
-            ip -n {namespace} link set {port} master {switch} up
-            ip -n {name} -batch - <<'BATCH'
-            link set lo up
-            addr add {address} dev wan
-            link set wan up
-            route add default via {gateway}
-            link add lan address {BRIDGE} type bridge stp_state 0 forward_delay 0 mcast_snooping 0
-            addr add {inner}/24 dev lan
-            link set lan up\nBATCH
-            ip netns exec {name} sh -eu <<'INSIDE'
-            echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6
-            echo 1 >/proc/sys/net/ipv4/ip_forward
-            nft -f - <<'RULES'
-            {rules}\nRULES\nINSIDE\n"
-        )
-    }
-}
-
-/// The commands that make a host and connect it.
-fn connect(host: &Host, switch: &str, address: &str, gateway: Ipv4Addr) -> String {
-    let (name, namespace, port) = (host.name(), host.switch(), host.port());
-    format!(
-        "ip netns add {name}
-        ip -n {namespace} link add {port} type veth peer name eth0 netns {name}
-        ip -n {namespace} link set {port} master {switch} up
-        ip -n {name} -batch - <<'BATCH'
-        link set lo up
-        addr add {address} dev eth0
-        link set eth0 up
-        route add default via {gateway}\nBATCH
-        ip netns exec {name} sh -eu <<'INSIDE'
-        echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6
-        until [ \"$(cat /sys/class/net/eth0/operstate)\" = up ]; do sleep 0.02; done\nINSIDE\n"
-    )
-}
-
 fn inside(subnet: u8, host: u8) -> Ipv4Addr {
     Ipv4Addr::new(192, 168, subnet, host)
-}
-
-/// Runs a shell script.
-pub(crate) fn run(script: &str) -> Result<(), String> {
-    let fail = |error: std::io::Error| format!("sh: {error}");
-    let mut shell = Command::new("sh")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(fail)?;
-    let mut input = shell.stdin.take().ok_or("sh: no standard input")?;
-    input.write_all(script.as_bytes()).map_err(fail)?;
-    drop(input);
-    let output = shell.wait_with_output().map_err(fail)?;
-    match output.status.success() {
-        true => Ok(()),
-        false => {
-            let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-            Err(format!("{}: {said}\n{script}", output.status))
-        }
-    }
 }

@@ -2,17 +2,18 @@
 //! the servers that everybody asks. Homes with NATs are connected to it; nothing leaves it.
 
 use std::io::Write as _;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::coturn::{Coturn, Credentials, SECRET};
-use crate::home::{Home, Plan, run};
+use crate::home::{Home, Plan};
 use crate::nat::{Nat, Seen};
 use crate::netns::{Guard, Host, prefix};
 use crate::process::{Process, shell_status};
 use crate::prosody::Prosody;
+use crate::wiring::{Ipv6Plan, ROUTES_IPV6, run};
 use crate::{SOON, binary};
 
 /// Leaves the test, with a line on standard error, if this machine lets us make no network with
@@ -37,6 +38,10 @@ pub(crate) const GATEWAY: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
 const SECOND: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 2);
 /// Bits of the public network's prefix.
 pub(crate) const PREFIX: u8 = 15;
+/// The same two for IPv6, where the network for tests is RFC 5180's. Only what looks at routers
+/// listens here: the servers that old Macs ask know IPv4 only.
+pub(crate) const GATEWAY6: Ipv6Addr = public6(0, 1);
+const SECOND6: Ipv6Addr = public6(0, 2);
 /// The hardware address of a bridge that is somebody's interface too: without one of its own it
 /// takes that of any of its ports, and the neighbours send to the wrong one when that changes.
 pub(crate) const BRIDGE: &str = "02:00:00:00:00:01";
@@ -51,7 +56,8 @@ pub struct Internet {
     prosody: OnceLock<Prosody>,
     relays: [OnceLock<Coturn>; 2],
     snatmap: OnceLock<Process>,
-    probe: OnceLock<Process>,
+    /// For IPv4, and for IPv6.
+    probes: [OnceLock<Process>; 2],
     _guard: Guard,
 }
 
@@ -72,11 +78,14 @@ impl Internet {
         run(&format!(
             "set -eu
             ip netns add {name}
+            ip netns exec {name} sh -c '{ROUTES_IPV6}'
             ip -n {name} -batch - <<'BATCH'
             link set lo up
             link add internet address {BRIDGE} type bridge stp_state 0 forward_delay 0 mcast_snooping 0
             addr add {GATEWAY}/{PREFIX} dev internet
             addr add {SECOND}/{PREFIX} dev internet
+            addr add {GATEWAY6}/64 dev internet
+            addr add {SECOND6}/64 dev internet
             link set internet up\nBATCH\n"
         ))?;
         let none = (name.as_str(), String::new());
@@ -86,7 +95,7 @@ impl Internet {
             prosody: OnceLock::new(),
             relays: [OnceLock::new(), OnceLock::new()],
             snatmap: OnceLock::new(),
-            probe: OnceLock::new(),
+            probes: [OnceLock::new(), OnceLock::new()],
             _guard: guard,
         })
     }
@@ -107,11 +116,26 @@ impl Internet {
     /// # Panics
     /// If the system refuses it.
     pub fn home_on(&self, nat: Nat, hosts: u8, subnet: u8) -> Home {
-        self.try_home(nat, hosts, subnet)
+        self.try_home(nat, hosts, subnet, false)
             .unwrap_or_else(|problem| panic!("no {nat} home: {problem}"))
     }
 
-    fn try_home(&self, nat: Nat, hosts: u8, subnet: u8) -> Result<Home, String> {
+    /// A home whose host has an IPv6 address of its own besides, which the whole internet reaches:
+    /// its router lets nothing in that was not asked for, and translates nothing.
+    ///
+    /// # Panics
+    /// If the system refuses it, or if there is no router.
+    pub fn home_with_ipv6(&self, nat: Nat) -> Home {
+        assert!(
+            !matches!(nat, Nat::None | Nat::CarrierGrade),
+            "a home with a router of its own on the internet"
+        );
+        let number = self.homes.load(Ordering::Relaxed);
+        self.try_home(nat, 1, 10 + (number % 200) as u8, true)
+            .unwrap_or_else(|problem| panic!("no {nat} home with IPv6: {problem}"))
+    }
+
+    fn try_home(&self, nat: Nat, hosts: u8, subnet: u8, ipv6: bool) -> Result<Home, String> {
         let number = self.homes.fetch_add(1, Ordering::Relaxed);
         let plan = Plan {
             nat,
@@ -121,6 +145,7 @@ impl Internet {
             internet: self.server.name(),
             port: format!("home{number}"),
             public: public(number),
+            ipv6: ipv6.then(|| Ipv6Plan::new(number as u16)),
         };
         Home::build(&plan)
     }
@@ -176,8 +201,32 @@ impl Internet {
     /// # Panics
     /// If nothing comes through at all.
     pub fn look_at(&self, host: &Host, port: u16) -> Seen {
-        let servers = [GATEWAY, SECOND].map(|address| address.to_string());
-        self.probe.get_or_init(|| {
+        self.look(
+            host,
+            port,
+            &self.probes[0],
+            [GATEWAY, SECOND].map(IpAddr::from),
+        )
+    }
+
+    /// The same for IPv6.
+    ///
+    /// # Panics
+    /// If nothing comes through at all.
+    pub fn look_at_ipv6(&self, host: &Host, port: u16) -> Seen {
+        let servers = [GATEWAY6, SECOND6].map(IpAddr::from);
+        self.look(host, port, &self.probes[1], servers)
+    }
+
+    fn look(
+        &self,
+        host: &Host,
+        port: u16,
+        probe_of_family: &OnceLock<Process>,
+        servers: [IpAddr; 2],
+    ) -> Seen {
+        let servers = servers.map(|address| address.to_string());
+        probe_of_family.get_or_init(|| {
             let mut command = self.server.command(probe());
             command.arg("serve").args(&servers);
             let process = Process::spawn("nat-probe serve", command);
@@ -199,6 +248,12 @@ fn public(number: u32) -> Ipv4Addr {
     Ipv4Addr::from(u32::from(GATEWAY) + 0x100 + number)
 }
 
+/// The IPv6 address of this number on so many a network: the first is everybody's public side, the
+/// others are homes.
+pub(crate) const fn public6(network: u16, number: u16) -> Ipv6Addr {
+    Ipv6Addr::new(0x2001, 2, 0, network, 0, 0, 0, number)
+}
+
 /// The program of this package that looks at NATs.
 fn probe() -> PathBuf {
     binary::beside("nat-probe")
@@ -213,7 +268,7 @@ pub fn is_there() -> bool {
     let tried = TRIED.get_or_init(|| {
         let internet = Internet::build()?;
         // Without one NAT none of them goes; which rules there are the tests will tell.
-        internet.try_home(Nat::FullCone, 1, 1).map(drop)
+        internet.try_home(Nat::FullCone, 1, 1, false).map(drop)
     });
     let Err(problem) = tried else { return true };
     assert!(

@@ -47,6 +47,7 @@ pub mod relay;
 pub mod scratch;
 pub mod server;
 pub mod sipp;
+pub mod stalls;
 pub mod standin;
 pub mod tls;
 pub mod tone;
@@ -54,6 +55,7 @@ pub mod transcript;
 pub mod ulaw;
 pub mod wav;
 pub mod wireshark;
+pub(crate) mod wiring;
 pub mod xmpp;
 
 use std::time::Duration;

@@ -92,6 +92,19 @@ impl Nat {
     }
 }
 
+/// The rules of a router for IPv6: what was asked for comes in, and neighbours may find it.
+pub(crate) const FIREWALL6: &str = "table ip6 gate {
+    chain router {
+        type filter hook input priority filter; policy drop;
+        iifname != wan accept; ct state established,related accept;
+        icmpv6 type { nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } accept;
+    }
+    chain home {
+        type filter hook forward priority filter; policy drop;
+        iifname != wan accept; ct state established,related accept;
+    }
+}";
+
 impl fmt::Display for Nat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

@@ -146,6 +146,25 @@ impl Invocation {
         self.flag("--any-source")
     }
 
+    /// Packets get lost between it and the peer.
+    #[must_use]
+    pub fn expects_losses(self) -> Self {
+        self.flag("--lossy")
+    }
+
+    /// The peer gets another address in the call.
+    #[must_use]
+    pub fn expects_moves(self) -> Self {
+        self.flag("--peer-moves")
+    }
+
+    /// Loses so many of all datagrams, its own and the peer's, by this seed.
+    #[must_use]
+    pub fn loses(self, percent: u8, seed: u64) -> Self {
+        self.set("--lose-percent", percent.to_string())
+            .set("--seed", seed.to_string())
+    }
+
     /// Runs there.
     #[must_use]
     pub fn on(mut self, host: &Host) -> Self {

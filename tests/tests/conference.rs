@@ -1,7 +1,9 @@
 //! Calls in the conference dialect: an invitation, its answer, checks, and then the call.
 
 mod ends;
+mod everything;
 mod forms;
+mod ipv6;
 mod odd;
 
 use scenarios::ichat_call::{self, Finished, IchatCall};

@@ -3,6 +3,7 @@
 mod calls;
 mod direct;
 mod ends;
+mod ipv6;
 mod losses;
 mod macs;
 mod matrix;

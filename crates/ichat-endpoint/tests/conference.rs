@@ -402,6 +402,7 @@ fn whoever_checked_us_and_did_not_accept_does_not_get_the_call() {
     let ours = meeting.caller().introduce(now);
     let theirs = meeting.callee().introduce(now);
     // Another device of the callee's has rung too, and checks as soon as it knows our candidates.
+    meeting.caller().ways.expect_several();
     meeting.callee().meet(now, &ours);
     meeting.run(Duration::from_millis(100));
     let stranger = addresses(&theirs)[0];
@@ -419,6 +420,35 @@ fn whoever_checked_us_and_did_not_accept_does_not_get_the_call() {
         .iter()
         .filter(|(kind, to)| *kind == DatagramKind::Stun && *to == at("203.0.113.77:16402"));
     assert!(checked.count() > 0, "the right one is looked for");
+}
+
+#[test]
+fn a_check_from_a_candidate_that_is_listed_later_counts_from_the_start() {
+    for several in [false, true] {
+        let mut meeting = Meeting::new(&Scenario::new(12));
+        let gathered = meeting.world.now() + Duration::from_secs(1);
+        meeting.world.run_until(gathered, |_| false).unwrap();
+        let now = meeting.world.now();
+        let ours = meeting.caller().introduce(now);
+        let theirs = meeting.callee().introduce(now);
+        if several {
+            meeting.caller().ways.expect_several();
+        }
+        // Its checks overtake its acceptance, and that lists only where it cannot be reached.
+        meeting.callee().meet(now, &ours);
+        meeting.run(Duration::from_millis(100));
+        let now = meeting.world.now();
+        let record = IpPort::new("en0", at("203.0.113.77:16402"));
+        let dead = Candidate::host(CandidateId::new(77), 45, &record);
+        let mut listed = vec![dead];
+        if several {
+            listed.extend(theirs);
+        }
+        meeting.caller().meet(now, &listed);
+        meeting.run(Duration::from_millis(600));
+        let path = meeting.caller().path;
+        assert!(path.is_some(), "among several: {several}");
+    }
 }
 
 #[test]

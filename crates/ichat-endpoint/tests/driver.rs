@@ -13,18 +13,13 @@ mod common;
 
 use std::time::Duration;
 
-use common::endpoints::{ALICE, BOB, Mirror, call, config, connections, full, over};
+use common::bob::{Bob, to_bob, warnings, with_bob};
+use common::endpoints::{Mirror, asking, call, config};
 use common::{at, names, summary};
-use ichat_endpoint::introductions::{self, Parties};
-use ichat_endpoint::{
-    Command, Dialect, EndpointConfig, Event, Reason, Reflectors, ServerName, Target, Task, run,
-};
-use ichat_invitation::{
-    Candidate, CandidateId, CandidateKind, Invitation, IpPort, IpPortList, Party,
-};
+use ichat_endpoint::{Dialect, EndpointConfig, Event, Reason, Reflectors, ServerName, Task};
+use ichat_invitation::{CandidateKind, Invitation, IpPortList};
 use ichat_rtp::DatagramKind;
 use ichat_xmpp::CallDialect;
-use ichat_xmpp::client::Connection;
 
 fn dialects(events: &[Event]) -> Vec<Dialect> {
     events
@@ -34,16 +29,6 @@ fn dialects(events: &[Event]) -> Vec<Dialect> {
             _ => None,
         })
         .collect()
-}
-
-fn asking(mirror: &Mirror) -> Reflectors {
-    Reflectors {
-        snatmap: vec![ServerName {
-            host: mirror.address.ip().to_string(),
-            port: mirror.address.port(),
-        }],
-        ..Reflectors::default()
-    }
 }
 
 #[tokio::test]
@@ -134,7 +119,7 @@ async fn our_mapped_address_stands_first_in_the_list_and_is_a_candidate_of_the_i
     let mapped = at("203.0.113.9:40000");
     let mirror = Mirror::open(mapped).await;
     let with = |dialect| EndpointConfig {
-        reflectors: asking(&mirror),
+        reflectors: asking(mirror.address),
         ..config(dialect)
     };
     let [alice, bob] = call(with(CallDialect::Legacy), with(CallDialect::Legacy)).await;
@@ -182,113 +167,6 @@ async fn a_reflector_that_says_nothing_holds_a_call_up_for_a_second_and_a_half_a
     assert!(took >= Duration::from_millis(2500), "{took:?}");
     assert!(took < Duration::from_secs(5), "{took:?}");
     assert_eq!(alice.sound(true), bob.sound(false));
-}
-
-/// Bob's end of a stream, and his UDP socket: a peer that says what a test tells it.
-struct Bob {
-    stream: Connection,
-    socket: tokio::net::UdpSocket,
-}
-
-impl Bob {
-    /// Waits for a stanza with this in it.
-    async fn hear(&mut self, wanted: &str) -> String {
-        loop {
-            let stanza = String::from(&self.stream.recv().await.unwrap());
-            if stanza.contains(wanted) {
-                return stanza;
-            }
-        }
-    }
-
-    async fn say(&mut self, id: &str, query: &str) {
-        let stanza = format!(
-            "<iq xmlns='jabber:client' type='set' from='bob@this-machine' to='alice@this-machine' \
-             id='{id}'>{query}</iq>"
-        );
-        self.stream.send(&stanza.parse().unwrap()).await.unwrap();
-    }
-
-    async fn accept(&mut self, child: &str, text: &str) {
-        let query = format!(
-            "<query xmlns='apple:iq:vc:response'><response>0</response><{child}>{text}</{child}>\
-             <VCProtocolVersion>1</VCProtocolVersion></query>"
-        );
-        self.say("answer", &query).await;
-    }
-
-    /// The next datagram that is of that kind.
-    async fn receive(&mut self, kind: DatagramKind) -> Vec<u8> {
-        let mut octets = [0; 2048];
-        loop {
-            let (length, _) = self.socket.recv_from(&mut octets).await.unwrap();
-            if ichat_rtp::classify(&octets[..length]) == kind {
-                return octets[..length].to_vec();
-            }
-        }
-    }
-
-    fn record(&self) -> IpPort {
-        IpPort::new("en1", self.socket.local_addr().unwrap())
-    }
-
-    /// An invitation with his address for a candidate.
-    fn invitation(&self) -> String {
-        let candidate = Candidate::host(CandidateId::new(0x1234), 45, &self.record());
-        let parties = Parties {
-            caller: Party {
-                jid: "alice@this-machine/test",
-                name: "",
-            },
-            callee: Party {
-                jid: "bob@this-machine",
-                name: "",
-            },
-        };
-        let invitation = introductions::invite(parties, None, 7, vec![candidate]).unwrap();
-        introductions::text(&invitation).unwrap()
-    }
-}
-
-/// Alice calls Bob, or is called by him, and he does as he is told.
-async fn with_bob<T>(
-    task: Task,
-    config: EndpointConfig,
-    script: impl AsyncFnOnce(&mut Bob) -> T,
-) -> (Vec<Event>, T) {
-    let (ours, theirs) = connections().await;
-    let (happened, mut events) = tokio::sync::mpsc::unbounded_channel();
-    let (commands, wanted) = tokio::sync::mpsc::unbounded_channel();
-    let signalling = over(ours, ALICE, BOB);
-    let running = tokio::spawn(run(config, signalling, task, wanted, happened));
-    let mut bob = Bob {
-        stream: theirs,
-        socket: tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap(),
-    };
-    let told = tokio::time::timeout(Duration::from_secs(30), script(&mut bob))
-        .await
-        .unwrap();
-    // It may be done already.
-    let _ = commands.send(Command::Leave);
-    drop(bob);
-    running.await.unwrap().unwrap();
-    let mut all = Vec::new();
-    while let Ok(event) = events.try_recv() {
-        all.push(event);
-    }
-    (all, told)
-}
-
-fn to_bob() -> Task {
-    Task::Call(Target::Jid(full(BOB).into()))
-}
-
-fn warnings(events: &[Event]) -> Vec<&'static str> {
-    let warnings = events.iter().filter_map(|event| match event {
-        Event::Warning { code, .. } => Some(*code),
-        _ => None,
-    });
-    warnings.collect()
 }
 
 #[tokio::test]

@@ -108,6 +108,20 @@ impl Pinholes {
         self.handle_timeout(now);
     }
 
+    /// Follows a change of our sockets. As long as pinholes are sent at all, each address gets one
+    /// from the new ones now.
+    pub fn set_locals(&mut self, now: Instant, locals: Vec<SocketAddr>) {
+        if locals == self.locals {
+            return;
+        }
+        self.locals = locals;
+        if let Some(schedule) = &mut self.schedule {
+            schedule.next = now;
+            schedule.interval = self.timings.first;
+            self.handle_timeout(now);
+        }
+    }
+
     /// Takes the source of a datagram that is nothing else, a keepalive or an unknown one. Each is
     /// told once, at most 8.
     pub fn handle_datagram(&mut self, local: SocketAddr, remote: SocketAddr) {

@@ -280,6 +280,29 @@ fn last_resorts_are_tried_when_nothing_else_works() {
 }
 
 #[test]
+fn a_public_relay_is_sent_to_private_addresses_only_when_all_else_has_had_its_time() {
+    let relay = relayed(4, "203.0.113.50:50001");
+    let mapped = reflexive(3, "203.0.113.7:16402", "192.168.2.99:16402");
+    let theirs = [host(2, "192.168.2.99:16402"), mapped];
+    // Also where the peer lists nothing that pairs better.
+    for theirs in [&theirs[..], &theirs[..1]] {
+        let mut call = Call::of(&[relay], theirs);
+        call.sides[CALLEE].addresses.clear();
+        call.exchange();
+        call.run(Duration::from_secs(6));
+        let first = |to: &str| {
+            let sent = call.sides[CALLER].sent.iter();
+            let mut matching = sent.filter(|(_, transmit)| transmit.remote == addr(to));
+            matching.next().map(|(at, _)| *at)
+        };
+        let private = first("192.168.2.99:16402").unwrap();
+        assert_eq!(private, Timings::default().relay_to_private);
+        let public = first("203.0.113.7:16402");
+        assert!(public.is_none_or(|public| public < ms(100)), "{public:?}");
+    }
+}
+
+#[test]
 fn late_candidates_and_counter_proposals_bring_a_path() {
     let live = host(3, "192.168.1.4:16402");
     let mut call = Call::of(&[host(1, OURS)], &[host(2, THEIRS)]);

@@ -7,7 +7,7 @@
     reason = "what fails in a test may panic"
 )]
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -25,17 +25,23 @@ struct Coturn {
 }
 
 impl Coturn {
-    /// `None`, said loudly, where it is not installed; a failure where `CI` is set.
-    fn start(name: &str) -> Option<Self> {
-        let address = UdpSocket::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap();
+    /// `None`, said loudly, where it is not installed; a failure where `CI` is set. It listens and
+    /// lends at the one address `ip`.
+    fn start(name: &str, ip: IpAddr) -> Option<Self> {
+        let free = UdpSocket::bind((ip, 0)).and_then(|socket| socket.local_addr());
+        let address = match free {
+            Ok(address) => address,
+            Err(error) => {
+                eprintln!("NOT TESTED against coturn: this machine has no {ip}: {error}");
+                assert!(std::env::var_os("CI").is_none(), "no {ip}");
+                return None;
+            }
+        };
         let folder = std::env::temp_dir().join(format!("ichat-ice-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let configuration = folder.join("turnserver.conf");
         let text = format!(
-            "listening-port={}\nlistening-ip=127.0.0.1\nrelay-ip=127.0.0.1\nallow-loopback-peers\n\
+            "listening-port={}\nlistening-ip={ip}\nrelay-ip={ip}\nallow-loopback-peers\n\
              no-tls\nno-dtls\nno-cli\nlt-cred-mech\nuser=mac:secret\nrealm=example.org\n\
              db={folder}/db\nlog-file={folder}/log\nsimple-log\npidfile={folder}/pid\n",
             address.port(),
@@ -82,7 +88,7 @@ struct Client {
 
 impl Client {
     fn new(server: SocketAddr, password: &str) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let socket = UdpSocket::bind((server.ip(), 0)).unwrap();
         socket.set_nonblocking(true).unwrap();
         let config = GatherConfig {
             seed: 3,
@@ -150,19 +156,29 @@ impl Client {
 
 #[test]
 fn coturn_lends_an_address_and_relays_both_ways() {
-    let Some(server) = Coturn::start("relay") else {
+    relays_both_ways("relay", Ipv4Addr::LOCALHOST.into());
+}
+
+#[test]
+fn coturn_lends_an_ipv6_address_over_ipv6_and_relays_both_ways() {
+    relays_both_ways("relay-ipv6", Ipv6Addr::LOCALHOST.into());
+}
+
+fn relays_both_ways(name: &str, ip: IpAddr) {
+    let Some(server) = Coturn::start(name, ip) else {
         return;
     };
     let mut client = Client::new(server.address, "secret");
     client.work(|client| client.gatherer.is_complete());
     let lent = client.lent().unwrap();
+    assert_eq!(lent.ip(), ip);
     let local = client.socket.local_addr().unwrap();
     assert_eq!(
         client.gatherer.nat(local).mapping,
         Mapping::None,
         "its STUN side answers too"
     );
-    let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let peer = UdpSocket::bind((ip, 0)).unwrap();
     peer.set_read_timeout(Some(Duration::from_millis(1)))
         .unwrap();
     let peer_address = peer.local_addr().unwrap();
@@ -200,7 +216,7 @@ fn coturn_lends_an_address_and_relays_both_ways() {
 
 #[test]
 fn coturn_refuses_a_wrong_password_and_we_say_so_at_once() {
-    let Some(server) = Coturn::start("password") else {
+    let Some(server) = Coturn::start("password", Ipv4Addr::LOCALHOST.into()) else {
         return;
     };
     let mut client = Client::new(server.address, "wrong");

@@ -50,6 +50,80 @@ fn without_the_cookie_a_check_is_as_long_and_its_answer_repeats_octets_4_to_19()
     assert_eq!(answer.len(), 64);
 }
 
+/// The checks of a side in a call whose caller's have no cookie, by whether they have one.
+fn cookies(call: &Call, side: usize) -> Vec<bool> {
+    let sent = call.sides[side].sent.iter();
+    let messages = sent.map(|(_, sent)| Message::decode(&sent.octets).unwrap());
+    messages
+        .filter(|message| message.kind() == MessageKind::BindingRequest)
+        .map(|message| message.transaction().has_cookie())
+        .collect()
+}
+
+#[test]
+fn checks_without_the_cookie_are_answered_in_kind() {
+    let config = |seed, local, legacy_stun_header| AgentConfig {
+        seed,
+        local: vec![local],
+        legacy_stun_header,
+        ..AgentConfig::default()
+    };
+    let mut call = Call::new(
+        config(1, host(1, OURS), true),
+        config(2, host(2, THEIRS), false),
+    );
+    call.exchange();
+    call.run_to_path();
+    call.run(Duration::from_secs(40));
+    let (caller, callee) = (cookies(&call, CALLER), cookies(&call, CALLEE));
+    assert!(caller.len() > 2 && callee.len() > 2);
+    assert!(caller.iter().all(|has_cookie| !has_cookie));
+    // The first went out before the caller's had come.
+    assert_eq!(callee.iter().filter(|has_cookie| **has_cookie).count(), 1);
+    assert!(callee[0]);
+    for side in &call.sides {
+        assert!(side.found().is_some());
+        assert_eq!(side.agent.counters().refused(), 0);
+    }
+}
+
+#[test]
+fn checks_for_somebody_else_change_nothing_about_the_cookie() {
+    let start = Instant::now();
+    let config = AgentConfig {
+        local: vec![host(1, OURS)],
+        ..AgentConfig::default()
+    };
+    let mut agent = Agent::new(start, config);
+    let check = |receiver| CheckRequest {
+        transaction: TransactionId::without_cookie([7; 16]),
+        username: CheckUsername {
+            receiver: CandidateId::new(receiver),
+            sender: CandidateId::new(2),
+        },
+        slot: 0,
+    };
+    let (local, remote) = (addr(OURS), addr(THEIRS));
+    let mut first = |receiver| {
+        // What is refused is counted.
+        let _ = agent.handle_datagram(start, local, remote, &check(receiver).encode());
+        agent.set_remote(
+            start,
+            &records(&[host(receiver + 100, "192.168.1.9:16402")]),
+        );
+        agent.handle_timeout(start + ms(500 * u64::from(receiver)));
+        let sent = std::iter::from_fn(|| agent.poll_output());
+        let octets = sent.filter_map(|output| match output {
+            Output::Transmit(sent) if sent.octets.starts_with(&[0, 1]) => Some(sent.octets),
+            _ => None,
+        });
+        let last = octets.last().unwrap();
+        Message::decode(&last).unwrap().transaction().has_cookie()
+    };
+    assert!(first(3), "not our candidate");
+    assert!(!first(1));
+}
+
 #[test]
 fn checks_that_overtake_the_acceptance_are_answered_and_kept() {
     let mut call = Call::of(&[host(1, OURS)], &[host(2, THEIRS)]);

@@ -114,3 +114,23 @@ fn they_end_when_the_invite_has_come_and_begin_again_with_new_addresses() {
     pinholes.add_peers(later, &many);
     assert_eq!(sent(&mut pinholes).len(), 16);
 }
+
+#[test]
+fn new_sockets_open_the_way_at_once_as_long_as_it_is_needed() {
+    let start = Instant::now();
+    let peer = "10.0.0.7:16402";
+    let new = "192.168.7.2:16402";
+    let mut pinholes = Pinholes::new(vec![addr(OURS)], PinholeTimings::default());
+    pinholes.add_peers(start, &[addr(peer)]);
+    sent(&mut pinholes);
+    let later = start + Duration::from_secs(2);
+    pinholes.set_locals(later, vec![addr(OURS)]);
+    assert_eq!(sent(&mut pinholes), [], "nothing has changed");
+    pinholes.set_locals(later, vec![addr(new)]);
+    assert_eq!(sent(&mut pinholes), [(new.to_owned(), peer.to_owned())]);
+    assert_eq!(pinholes.poll_timeout(), Some(later + ms(500)));
+    pinholes.stop();
+    pinholes.set_locals(later, vec![addr(OURS)]);
+    assert_eq!(sent(&mut pinholes), []);
+    assert_eq!(pinholes.poll_timeout(), None);
+}

@@ -13,13 +13,13 @@ mod support;
 use std::time::{Duration, Instant};
 
 use ichat_ice::{
-    Agent, AgentConfig, Event, GatherConfig, GatherEvent, Gatherer, Interface, Output, PathKind,
-    RelayFailure, RelayListing, Transmit, TurnServer,
+    GatherConfig, GatherEvent, Gatherer, Interface, PathKind, RelayFailure, RelayListing, Transmit,
+    TurnServer,
 };
 use ichat_invitation::CandidateKind;
 use support::nat::{Filter, Nat};
 use support::world::World;
-use support::{addr, ms, records};
+use support::{addr, ms};
 
 const A: &str = "192.168.1.2:16402";
 const B: &str = "10.0.0.3:16402";
@@ -216,6 +216,25 @@ fn an_address_is_refreshed_for_hours_through_stale_nonces_and_then_given_back() 
 }
 
 #[test]
+fn what_is_not_needed_after_all_is_given_back_at_once() {
+    let mut world = World::new(Instant::now());
+    let a = add(&mut world, 1, A, "203.0.113.9:16402");
+    let lent = |world: &World| {
+        let local = world.hosts[a].gatherer.local_candidates();
+        local.iter().any(|candidate| candidate.relayed)
+    };
+    while !lent(&world) {
+        world.run(ms(1));
+    }
+    assert_eq!(world.turn.relayed.len(), 1);
+    let now = world.now;
+    world.hosts[a].gatherer.release(now);
+    // Nobody gives it time for that.
+    world.run(Duration::ZERO);
+    assert!(world.turn.relayed.is_empty());
+}
+
+#[test]
 fn two_agents_whose_nats_let_nothing_in_meet_over_their_relays() {
     let mut world = World::new(Instant::now());
     let hosts = [
@@ -224,44 +243,7 @@ fn two_agents_whose_nats_let_nothing_in_meet_over_their_relays() {
     ];
     world.run(ms(500));
     let local = hosts.map(|host| world.hosts[host].gatherer.local_candidates());
-    let mut agents = [0, 1].map(|side| {
-        Agent::new(
-            world.now,
-            AgentConfig {
-                seed: 10 + u64::try_from(side).unwrap(),
-                local: local[side].clone(),
-                ..AgentConfig::default()
-            },
-        )
-    });
-    let mut found = [None, None];
-    let exchange = world.now;
-    for side in [0, 1] {
-        agents[side].set_remote(exchange, &records(&local[1 - side]));
-    }
-    while world.now < exchange + Duration::from_secs(5) {
-        for side in [0, 1] {
-            let host = hosts[side];
-            for (remote, at, octets) in std::mem::take(&mut world.hosts[host].inbox) {
-                // Refusals are counted.
-                let _ = agents[side].handle_datagram(world.now, at, remote, &octets);
-            }
-            if agents[side]
-                .poll_timeout()
-                .is_some_and(|due| due <= world.now)
-            {
-                agents[side].handle_timeout(world.now);
-            }
-            while let Some(output) = agents[side].poll_output() {
-                match output {
-                    Output::Transmit(transmit) => world.send(host, transmit),
-                    Output::Event(Event::PathFound { path, .. }) => found[side] = Some(path),
-                    Output::Event(_) => {}
-                }
-            }
-        }
-        world.run(ms(5));
-    }
+    let found = world.connect(hosts);
     for side in [0, 1] {
         let path = found[side].unwrap();
         assert_eq!(path.kind, PathKind::Relay);

@@ -236,9 +236,15 @@ fn the_page_holds_the_line_and_is_found_again() {
     assert_eq!(PAGE_PATH, "/configurations/macosx/ichat/1/snatmap.txt");
     let found = Location::find("<string>SNATMAP://Example.org:5678/</string>").unwrap();
     assert_eq!((found.host.as_str(), found.port), ("Example.org", 5678));
+    for (text, port) in [("snatmap://a.:5678.", 5678), ("(snatmap://a.:90...)", 90)] {
+        let found = Location::find(text).unwrap();
+        assert_eq!((found.host.as_str(), found.port), ("a", port), "{text}");
+        assert_eq!(Location::find(&page(&found)), Some(found));
+    }
     for none in [
         "",
         "snatmap://",
+        "snatmap://.:5678",
         "snatmap://:5678",
         "snatmap://a:0",
         "snatmap://a:70000",

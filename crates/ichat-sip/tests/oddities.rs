@@ -259,6 +259,16 @@ fn what_is_no_message_is_refused_with_its_offset() {
         error(b"SIP/2.0 99 Low\r\n"),
         "expected a status of 100 to 699 in the first line at offset 0"
     );
+    assert_eq!(
+        error(b"INVITE < > SIP/2.0\r\n"),
+        "expected a URI in the first line at offset 0"
+    );
+}
+
+#[test]
+fn a_request_uri_is_taken_out_of_all_its_brackets() {
+    let message = Message::parse(b"OPTIONS << sip:h> > SIP/2.0\r\n\r\n").unwrap();
+    assert!(message.encode().starts_with(b"OPTIONS sip:h SIP/2.0\r\n"));
 }
 
 #[test]

@@ -51,9 +51,15 @@ macro_rules! replays {
 
 replays!(
     candidates,
+    classify,
     hex,
+    http,
     invitation,
     ipport_list,
     property_list,
+    sip,
+    snatmap,
+    stanza,
+    stun,
     typedstream,
 );

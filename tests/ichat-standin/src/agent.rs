@@ -214,6 +214,10 @@ impl Agent {
 
     /// From now on we ring whoever can be rung, or wait to be.
     pub(crate) fn begin_ring(&mut self, now: Instant) {
+        if !matches!(self.ring, Ring::Idle { .. }) {
+            // Somebody was quicker than our own announcement.
+            return;
+        }
         let calls = matches!(self.options.mode, Mode::Call | Mode::LanCall);
         self.ring = match calls && !self.options.lan.no_ring {
             true => Ring::Calling {

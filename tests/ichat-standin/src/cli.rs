@@ -187,8 +187,13 @@ fn complete(mut options: Options) -> Result<Request, String> {
         let all = || presence::ALL_TOKENS.to_owned();
         options.vc.ext.get_or_insert_with(all);
     }
-    if options.checks.drop_percent > 100 {
-        return Err("--drop-percent: at most 100".into());
+    for (name, percent) in [
+        ("--drop-percent", options.checks.drop_percent),
+        ("--lose-percent", options.lose_percent),
+    ] {
+        if percent > 100 {
+            return Err(format!("{name}: at most 100"));
+        }
     }
     if !matches!(options.media.packet_ms, 10 | 20 | 30 | 40) {
         return Err("--packet-ms: 10, 20, 30 or 40".into());
@@ -350,6 +355,9 @@ fn conference(options: &mut Options, name: &str, a: &mut Arguments) -> Result<bo
         }
         "--behind-nat" => options.go_behind_nat(),
         "--any-source" => options.any_source = true,
+        "--lossy" => options.lossy = true,
+        "--lose-percent" => options.lose(a.parsed()?),
+        "--peer-moves" => options.expect_moves(),
         _ => return Ok(false),
     }
     Ok(true)

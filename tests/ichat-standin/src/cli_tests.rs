@@ -21,6 +21,16 @@ fn values_come_after_a_space_or_an_equals_sign() {
 }
 
 #[test]
+fn whoever_loses_datagrams_or_expects_moves_does_not_complain_of_losses() {
+    assert!(!run("sip-answer --any-source").unwrap().lossy);
+    assert!(run("sip-answer --lossy").unwrap().lossy);
+    let losing = run("sip-answer --lose-percent 30").unwrap();
+    assert_eq!((losing.lose_percent, losing.lossy), (30, true));
+    let moving = run("sip-answer --peer-moves").unwrap();
+    assert!(moving.peer_moves && moving.lossy);
+}
+
+#[test]
 fn what_is_missing_or_unknown_is_said() {
     for (text, word) in [
         ("", "command"),
@@ -40,6 +50,8 @@ fn what_is_missing_or_unknown_is_said() {
         ("sip-answer --ipports 1.2.3.4", "--ipports"),
         ("sip-answer --dialect french", "--dialect"),
         ("sip-answer --drop-percent 101", "--drop-percent"),
+        ("sip-answer --lose-percent 101", "--lose-percent"),
+        ("sip-answer --peer-moves=1", "no value"),
         ("sip-answer --early-checks=here", "--early-checks"),
         ("sip-answer --direct=soon", "--direct"),
         ("sip-answer --snatmap [::1]:5678", "no IPv4"),

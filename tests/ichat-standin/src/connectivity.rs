@@ -292,7 +292,10 @@ impl Connectivity {
         let known = self.theirs.iter().find(|c| c.id == check.sender);
         let (known, listed) = (known.is_some(), known.map(Candidate::address));
         if !known {
-            self.strangers.insert(check.sender);
+            // A check from a new address overtakes what the server has to tell of it.
+            if !(self.options.peer_moves && self.found) {
+                self.strangers.insert(check.sender);
+            }
         } else if listed != Some(from) {
             book.tally.peer_reflexive += 1;
         }

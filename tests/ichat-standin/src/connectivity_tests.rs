@@ -399,3 +399,51 @@ fn a_peer_that_moves_is_checked_at_its_new_address() {
     assert_eq!(pair.sides[0].proven(), [at(2, 2000), moved]);
     assert_eq!(pair.books[0].faults.lines(), [""; 0]);
 }
+
+#[test]
+fn a_check_with_a_new_id_is_no_fault_of_a_peer_that_moves_once_there_is_a_path() {
+    let stranger = |pair: &mut Pair, number: u64| {
+        let check = Check {
+            tag: new_tag((number, number), true),
+            receiver: pair.lists[0][0].id,
+            sender: new_id(77),
+            slot: 0,
+        };
+        let (now, book) = (pair.now, &mut pair.books[0]);
+        pair.sides[0].handle(now, at(3, 3000), &check.print(false), book);
+    };
+    for (moves, after, expected) in [
+        (true, true, ""),
+        (true, false, "is none of the candidates"),
+        (false, true, "is none of the candidates"),
+    ] {
+        let mut pair = Pair::new(
+            |caller, _| {
+                if moves {
+                    caller.expect_moves();
+                }
+            },
+            straight,
+        );
+        if !after {
+            let now = pair.now;
+            pair.sides[0].open(now);
+            stranger(&mut pair, 1);
+        }
+        pair.begin();
+        pair.run(Duration::from_secs(1));
+        if after {
+            stranger(&mut pair, 1);
+            pair.run(Duration::from_millis(50));
+            // It is answered, and asked back.
+            assert_eq!(pair.books[0].tally.checks_answered, 2);
+            assert_eq!(pair.books[0].tally.checks_sent, 2);
+        }
+        let found = pair.finish();
+        let fits = match expected {
+            "" => found == "|",
+            word => found.contains(word),
+        };
+        assert!(fits, "{moves} {after}: {found}");
+    }
+}

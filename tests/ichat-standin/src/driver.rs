@@ -8,6 +8,7 @@ use crate::ending::Ending;
 use crate::lan::{LanEvent, LanInput};
 use crate::leg::{Leg, is_pinhole};
 use crate::link::{Input, Link};
+use crate::losses::Losses;
 use crate::options::{Dialect, Mode, Options};
 use crate::random::Random;
 use crate::rtp::{Kind, classify};
@@ -37,6 +38,7 @@ pub(crate) struct Driver {
     pub(crate) start: Instant,
     pub(crate) local: Local,
     pub(crate) sockets: Sockets,
+    pub(crate) losses: Losses,
     pub(crate) reflector: Option<Reflector>,
     pub(crate) agent: Option<(Agent, Link)>,
     pub(crate) connectivity: Option<Connectivity>,
@@ -165,6 +167,9 @@ impl Driver {
         if reflector.is_some_and(|reflector| reflector.handle(datagram, faults)) {
             return;
         }
+        if self.losses.is_lost() {
+            return;
+        }
         if let (Some(connectivity), Kind::Stun) =
             (&mut self.connectivity, classify(&datagram.octets))
         {
@@ -258,6 +263,7 @@ impl Driver {
             self.sockets.send(&mut outbox);
         }
         if let Some(connectivity) = &mut self.connectivity {
+            self.losses.thin(&mut connectivity.outbox);
             self.sockets.send(&mut connectivity.outbox);
         }
         if let Some(leg) = &mut self.leg {
@@ -268,6 +274,7 @@ impl Driver {
                     }
                 }
             }
+            self.losses.thin(&mut leg.outbox);
             self.sockets.send(&mut leg.outbox);
         }
         self.flush_stanzas();

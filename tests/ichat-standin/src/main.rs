@@ -26,6 +26,7 @@ mod lan_record;
 mod lan_stream;
 mod leg;
 mod link;
+mod losses;
 mod media;
 mod neighbours;
 mod offered;

@@ -104,6 +104,12 @@ pub(crate) struct Options {
     pub(crate) behind_nat: bool,
     /// Where things come from is not held against the peer's lists.
     pub(crate) any_source: bool,
+    /// What is missing was lost on its way.
+    pub(crate) lossy: bool,
+    /// So many of all datagrams, ours and the peer's, are lost.
+    pub(crate) lose_percent: u8,
+    /// The peer gets another address in the call.
+    pub(crate) peer_moves: bool,
     pub(crate) vc: VcOptions,
     pub(crate) conference: ConferenceOptions,
     pub(crate) checks: CheckOptions,
@@ -302,6 +308,9 @@ impl Options {
             snatmap: None,
             behind_nat: false,
             any_source: false,
+            lossy: false,
+            lose_percent: 0,
+            peer_moves: false,
             conference: ConferenceOptions::default(),
             checks: CheckOptions::default(),
             vc: VcOptions {
@@ -334,6 +343,19 @@ impl Options {
     pub(crate) fn go_behind_nat(&mut self) {
         self.behind_nat = true;
         self.media.wait_for_rtp = false;
+    }
+
+    /// Where the peer moves, what is sent to where it was gets lost, and so does what it sends before
+    /// we know where it is.
+    pub(crate) fn expect_moves(&mut self) {
+        self.peer_moves = true;
+        self.lossy = true;
+    }
+
+    /// Of what is lost here nobody else is to blame.
+    pub(crate) fn lose(&mut self, percent: u8) {
+        self.lose_percent = percent;
+        self.lossy = true;
     }
 
     /// Where UDP is.

@@ -7,6 +7,7 @@ use crate::driver::Driver;
 use crate::ending::Ending;
 use crate::lan;
 use crate::link::{Input, Link, join, sign_in};
+use crate::losses::Losses;
 use crate::offered::Offered;
 use crate::options::Options;
 use crate::random::Random;
@@ -105,6 +106,7 @@ fn prepare(mut options: Options, start: Instant) -> Result<(Driver, Receiver<Inp
     emit(start, "ready", ports);
     let now = Instant::now();
     let driver = Driver {
+        losses: Losses::new(&options),
         options,
         start,
         local,

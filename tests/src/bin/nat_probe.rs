@@ -95,7 +95,11 @@ fn answer(socket: &UdpSocket, reply: impl Fn(&[u8], SocketAddr) -> std::io::Resu
 }
 
 fn ask(port: u16, [one, other]: [IpAddr; 2]) -> Result<(), String> {
-    let socket = bind(IpAddr::from([0, 0, 0, 0]), port)?;
+    let any = match one {
+        IpAddr::V4(_) => IpAddr::from([0; 4]),
+        IpAddr::V6(_) => IpAddr::from([0; 16]),
+    };
+    let socket = bind(any, port)?;
     let first = ask_where(&socket, (one, PORT).into())?;
     // Before any other address has been sent to.
     let heard = ask_others(&socket, (one, PORT).into()).map_err(|error| error.to_string())?;

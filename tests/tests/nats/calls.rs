@@ -80,6 +80,8 @@ pub(crate) struct Scene<'a> {
     duration: &'a str,
     /// Who knows the reflector: ours, stand-ins.
     reflected: [bool; 2],
+    /// The stand-in is at its IPv6 address.
+    ipv6: bool,
     options: Vec<(&'a str, String)>,
     environment: Vec<(&'static str, PathBuf)>,
     flags: String,
@@ -93,8 +95,9 @@ impl<'a> Scene<'a> {
             dialect,
             hosts,
             domain: DOMAIN,
-            duration: "1.5",
+            duration: "2.5",
             reflected: [true; 2],
+            ipv6: false,
             options: Vec::new(),
             environment: Vec::new(),
             flags: String::new(),
@@ -150,6 +153,12 @@ impl<'a> Scene<'a> {
         self
     }
 
+    /// The stand-in has nothing but IPv6, for which it needs no reflector.
+    pub(crate) fn with_an_ipv6_mac(mut self) -> Self {
+        self.ipv6 = true;
+        self.with_an_unreflected_mac()
+    }
+
     /// The call, from the ring to the end.
     pub(crate) fn call(&self, between: Between) -> Call {
         self.call_and(between, |_| ())
@@ -166,16 +175,19 @@ impl<'a> Scene<'a> {
         callee.wait_online();
         let caller = match between.calls() {
             true => Running::Ours(self.calling(accounts)),
-            false => {
-                let call = standin::call(accounts[0], &accounts[1].jid);
-                Running::Mac(self.mac(call.set("--duration", self.duration), 0))
-            }
+            false => Running::Mac(self.mac_that_calls(accounts)),
         };
         meanwhile(&caller);
         let caller = caller.end(TONES[1]);
         Call {
             ends: [caller, callee.end(TONES[0])],
         }
+    }
+
+    /// A stand-in of the first account calls the second.
+    pub(crate) fn mac_that_calls(&self, [from, to]: [&Account; 2]) -> Standin {
+        let call = standin::call(from, &to.jid);
+        self.mac(call.set("--duration", self.duration), 0)
     }
 
     fn calling(&self, [from, to]: [&Account; 2]) -> IchatCall {
@@ -217,8 +229,9 @@ impl<'a> Scene<'a> {
         let host = self.hosts[place];
         let song = Wav::tone(8000, TONES[place], 30.0).samples.into_iter();
         let song: Vec<u8> = song.map(ulaw::encode).collect();
+        let bind = if self.ipv6 { host.ipv6() } else { host.ipv4() };
         let mut program = program
-            .set("--bind", host.ipv4().to_string())
+            .set("--bind", bind.to_string())
             .set("--port", "16402")
             .says(&song)
             .listens()

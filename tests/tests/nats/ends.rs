@@ -9,13 +9,9 @@ use scenarios::{pcap, tone, ulaw, wav::Wav};
 /// The file with what one of ours heard.
 pub(crate) const HEARD: &str = "heard.wav";
 
-/// What a stand-in complains of where packets get lost, or where one checks from a new address
-/// before the server has told of it.
-const LOSSES: [&str; 4] = [
-    "packets are missing",
-    "the SR's packet count is more than 25 from what came",
-    "is none of the candidates that the peer listed",
-    // Ours had answered, and ended.
+/// What a stand-in complains of where packets get lost.
+const LOSSES: [&str; 1] = [
+    // Ours answers repetitions for a second or a few; of three, all may be lost.
     "BYE was not answered",
 ];
 

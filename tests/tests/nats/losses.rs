@@ -13,7 +13,9 @@ fn lossy(dialect: Dialect) {
         let homes = [Nat::PortPreserving, Nat::Shifted].map(|nat| internet.home(nat));
         homes[0].lose(30);
         let hosts = [homes[0].host(), homes[1].host()];
-        let scene = Scene::new(internet, dialect, hosts).lasting("3");
+        let scene = Scene::new(internet, dialect, hosts)
+            .lasting("3")
+            .flags("--lossy");
         let call = scene.call(between);
         call.assert_talked_with_losses();
         for end in &call.ends {

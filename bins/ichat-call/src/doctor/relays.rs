@@ -18,7 +18,7 @@ fn check(asked: &Relayed) -> Check {
     let place = asked.place.to_string();
     let check = match &asked.outcome {
         Err(why) => Check::problem(Topic::Turn, format!("{place} was not asked: {why}"))
-            .advise("give it as --turn turn:USER:PASSWORD@HOST[:PORT]"),
+            .advise("give it as --turn turn:USER@HOST[:PORT], with --turn-password-file FILE"),
         Ok(loan) => told(&place, asked.source, loan).with("permitted", loan.permitted),
     };
     let loan = asked.outcome.as_ref().ok();

@@ -45,6 +45,19 @@ impl Call {
         self.drain(now);
     }
 
+    /// Our own addresses have changed: an INVITE that nobody has answered leaves from the new ones at
+    /// once, along these ways.
+    pub fn dial_from(&mut self, now: Instant, routes: &[Route]) {
+        if let State::Dialing { ua, .. } = &mut self.state
+            && ua.route().is_none()
+        {
+            for route in routes.iter().take(MAX_ROUTES) {
+                ua.add_route(now, *route, true);
+            }
+        }
+        self.drain(now);
+    }
+
     /// Checks went through both ways to there: media from there is heard.
     pub fn trust(&mut self, source: SocketAddr) {
         match &mut self.state {

@@ -40,6 +40,11 @@ pub const MAX_CANDIDATES: usize = 20;
 /// Of these at most so many are lent by relays.
 const MAX_RELAYED: usize = 4;
 
+/// So many checks that come before the peer's list are kept, of so many octets each at most; a Mac's
+/// has 52.
+const MAX_EARLY: usize = 16;
+const MAX_EARLY_LEN: usize = 256;
+
 /// The ways to the peer of one call.
 #[derive(Debug)]
 pub struct Connectivity {
@@ -50,8 +55,10 @@ pub struct Connectivity {
     silence: Option<Silence>,
     /// The peer's list is known.
     acquainted: bool,
-    /// Whose checks came before that.
-    early: Vec<CandidateId>,
+    /// More than one of its devices ring: who checks us need not be who accepts.
+    several: bool,
+    /// The checks that came before that.
+    early: Vec<Early>,
     /// The peer was told our candidates, and they are still the same.
     told: bool,
     /// Reflectors that did not answer, and those that did.
@@ -62,6 +69,15 @@ pub struct Connectivity {
     /// Octets of checks that came when nobody checked, and what servers sent that is of no use.
     dropped: u64,
     outputs: VecDeque<ConnectivityOutput>,
+}
+
+/// A check that came before the peer's list.
+#[derive(Debug)]
+struct Early {
+    route: Route,
+    octets: Vec<u8>,
+    /// The candidate that it names as its sender, once the agent has read it.
+    id: Option<CandidateId>,
 }
 
 /// How ways are looked for.
@@ -90,6 +106,7 @@ impl Connectivity {
             seed,
             silence: None,
             acquainted: false,
+            several: false,
             early: Vec::new(),
             told: false,
             silent: BTreeSet::new(),
@@ -153,19 +170,35 @@ impl Connectivity {
         self.ways = Ways::Checking(Box::new(Agent::new(now, config)));
     }
 
+    /// Several of the peer's devices ring: not everybody who checks us is the one who accepts.
+    pub fn expect_several(&mut self) {
+        self.several = true;
+    }
+
     /// The peer's candidates are known, or more of them: the first check goes out at once.
     ///
-    /// Where several of its devices rang, another one may have checked us before this one accepted:
-    /// what is known of such a stranger is forgotten, so that the INVITE does not go there.
+    /// Where [several](Self::expect_several) of its devices rang, another one may have checked us
+    /// before this one accepted: what is known of such a stranger is forgotten, so that the INVITE
+    /// does not go there. Checks of the one that accepted count on.
     pub fn check(&mut self, now: Instant, candidates: &[Candidate]) {
-        let listed = |id: &CandidateId| candidates.iter().any(|candidate| candidate.id == *id);
-        if !std::mem::replace(&mut self.acquainted, true) && !self.early.iter().all(listed) {
+        let listed = |early: &Early| {
+            let id = early.id.as_ref();
+            id.is_none_or(|id| candidates.iter().any(|candidate| candidate.id == *id))
+        };
+        let first = !std::mem::replace(&mut self.acquainted, true);
+        let early = std::mem::take(&mut self.early);
+        let again = first && self.several && !early.iter().all(listed);
+        if again {
             tracing::debug!("checks came from somebody who did not accept; they are forgotten");
             self.ways = Ways::Gathering;
         }
         self.open(now);
         if let Ways::Checking(agent) = &mut self.ways {
             agent.add_remote(now, candidates);
+        }
+        for early in early.iter().filter(|early| again && listed(early)) {
+            // It has its answer: what counts is that we check back.
+            self.receive(now, early.route, &early.octets);
         }
         self.pump(now);
     }
@@ -176,19 +209,23 @@ impl Connectivity {
         if let Ways::Pinholes(pinholes) = &mut self.ways {
             pinholes.add_peers(now, peers);
         } else {
-            let locals = self.gatherer.local_candidates();
-            let sockets: BTreeSet<SocketAddr> = locals
-                .iter()
-                .filter(|local| local.candidate.kind != CandidateKind::ServerReflexive)
-                .map(|local| local.base)
-                .filter(|base| !self.gatherer.is_relayed(*base))
-                .collect();
-            let sockets = sockets.into_iter().collect();
-            let mut pinholes = Pinholes::new(sockets, PinholeTimings::default());
+            let mut pinholes = Pinholes::new(self.sockets(), PinholeTimings::default());
             pinholes.add_peers(now, peers);
             self.ways = Ways::Pinholes(pinholes);
         }
         self.pump(now);
+    }
+
+    /// Our sockets that others could reach.
+    fn sockets(&self) -> Vec<SocketAddr> {
+        let locals = self.gatherer.local_candidates();
+        let sockets: BTreeSet<SocketAddr> = locals
+            .iter()
+            .filter(|local| local.candidate.kind != CandidateKind::ServerReflexive)
+            .map(|local| local.base)
+            .filter(|base| !self.gatherer.is_relayed(*base))
+            .collect();
+        sockets.into_iter().collect()
     }
 
     /// The call is up: its own packets keep the mappings open, and servers are asked again only when
@@ -204,6 +241,10 @@ impl Connectivity {
     /// Follows a change of our sockets.
     pub fn set_interfaces(&mut self, now: Instant, interfaces: Vec<Interface>) {
         self.gatherer.set_interfaces(now, interfaces);
+        let sockets = self.sockets();
+        if let Ways::Pinholes(pinholes) = &mut self.ways {
+            pinholes.set_locals(now, sockets);
+        }
         self.pump(now);
     }
 
@@ -295,6 +336,15 @@ impl Connectivity {
         let kind = ichat_rtp::classify(octets);
         match (&mut self.ways, kind) {
             (Ways::Checking(agent), DatagramKind::Stun) => {
+                let is_early = !self.acquainted && octets.len() <= MAX_EARLY_LEN;
+                if is_early && self.early.len() < MAX_EARLY {
+                    let octets = octets.to_vec();
+                    self.early.push(Early {
+                        route,
+                        octets,
+                        id: None,
+                    });
+                }
                 if let Err(error) = agent.handle_datagram(now, local, remote, octets) {
                     tracing::debug!(%error, "STUN that is dropped");
                 }

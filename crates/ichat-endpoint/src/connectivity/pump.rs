@@ -12,9 +12,6 @@ use ichat_sip::Route;
 
 use super::{Connectivity, ConnectivityEvent, ConnectivityOutput, Ways};
 
-/// So many devices that check before the peer's list is known are remembered: as many as ring.
-const MAX_EARLY: usize = 16;
-
 impl Connectivity {
     /// Takes what the machines give, until they give nothing.
     pub(super) fn pump(&mut self, now: Instant) {
@@ -126,8 +123,11 @@ impl Connectivity {
             },
             CheckEvent::PeerReflexive { local, remote, id } => {
                 tracing::debug!(%local, %remote, %id, "the peer checks from an address that it did not list");
-                if !self.acquainted && self.early.len() < MAX_EARLY {
-                    self.early.push(id);
+                let route = Route { local, remote };
+                for early in &mut self.early {
+                    if early.route == route {
+                        early.id.get_or_insert(id);
+                    }
                 }
                 return;
             }

@@ -35,6 +35,7 @@ impl Driver {
             Stage::Idle => {
                 // An endpoint that only waits is told to stop: that is no call's end.
                 self.outcome.reason = None;
+                self.linger = None;
                 return true;
             }
             Stage::Calling { number, leg, .. } => {

@@ -9,23 +9,20 @@ use ichat_sip::Route;
 use ichat_xmpp::{CAPS_VERSION, Jid};
 
 use super::Driver;
+use super::early::Early;
 use super::links::LinkId;
+use super::moves::LOOK_INTERVAL;
 use super::unsent::Unsent;
-use crate::addresses::usable_addresses;
 use crate::connectivity::{Connectivity, ConnectivityOutput};
 use crate::introductions::{self, Parties};
 use crate::seed::Seed;
 
 /// How long servers that know addresses of ours may keep a call waiting \[I\].
-const GATHER_PATIENCE: Duration = Duration::from_millis(1500);
+pub(super) const GATHER_PATIENCE: Duration = Duration::from_millis(1500);
 
 /// Between two questions to such a server: half of what SNATMAP says, so that where a third of all
 /// datagrams is lost an answer still comes in that time \[I\].
 const GATHER_RESEND: Duration = Duration::from_millis(250);
-
-/// How often the addresses of this machine are looked at while a call has checks: far less than
-/// half a second, in which the peer would notice. It takes some ten microseconds.
-const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The ways to the peer of the call at hand.
 #[derive(Debug)]
@@ -39,8 +36,12 @@ pub(super) struct Connection {
     pub(super) checks: Duration,
     /// The path that the program knows of.
     pub(super) told: Option<Route>,
+    /// Who sent something before our INVITE was out.
+    pub(super) early: Early,
+    /// What is dialled without checks.
+    pub(super) dialled: Vec<SocketAddr>,
     /// When to look at our addresses.
-    next_look: Instant,
+    pub(super) next_look: Instant,
     /// When to say that the path is lost.
     pub(super) worry_at: Option<Instant>,
     /// What could not leave.
@@ -88,6 +89,8 @@ impl Driver {
             ours: None,
             checks: Duration::ZERO,
             told: None,
+            early: Early::default(),
+            dialled: Vec::new(),
             next_look: now + LOOK_INTERVAL,
             worry_at: None,
             unsent: Unsent::default(),
@@ -122,7 +125,7 @@ impl Driver {
         connection.is_some_and(|connection| connection.ways.is_checking())
     }
 
-    fn interfaces(&self) -> Vec<Interface> {
+    pub(super) fn interfaces(&self) -> Vec<Interface> {
         let port = self.sockets.port();
         let locals = self.locals.iter();
         locals
@@ -192,7 +195,8 @@ impl Driver {
 
     /// A real iChat has no relay, and would never check an address that says it is one; ours does
     /// (docs/protocol/connectivity.md, pairs [D, P]). Whoever gives a version of its capabilities
-    /// that no iChat had is none.
+    /// that no iChat had is none. Of whom nothing is known yet, right after signing in or on a stream
+    /// straight to a peer, may be an iChat.
     fn relay_listing(&mut self, link: LinkId, peer: &Jid) -> RelayListing {
         let bare = peer.to_bare();
         let contact = self
@@ -204,51 +208,13 @@ impl Driver {
         let mut versions = devices
             .iter()
             .filter(|device| device.is_ichat && is_meant(&device.jid))
-            .filter_map(|device| device.caps.as_ref())
-            .map(|caps| caps.version.as_str());
-        if versions.any(|version| version != CAPS_VERSION) {
-            RelayListing::ServerReflexive
-        } else {
+            .map(|device| device.caps.as_ref().map(|caps| caps.version.as_str()))
+            .peekable();
+        let is_known = versions.peek().is_some();
+        if is_known && versions.all(|version| version == Some(CAPS_VERSION)) {
             RelayListing::Relay
-        }
-    }
-
-    /// Follows the addresses of this machine during a call: a laptop may change its network. Only
-    /// checks can make use of that.
-    pub(super) fn follow_addresses(&mut self, now: Instant) {
-        if let Some(connection) = &mut self.connection {
-            connection.next_look = now + LOOK_INTERVAL;
-        }
-        if !self.config.bind.is_empty() || !self.is_checked() {
-            return;
-        }
-        let Ok(found) = usable_addresses(&[]) else {
-            return;
-        };
-        if found.is_empty() || found == self.locals {
-            return;
-        }
-        tracing::info!("the addresses of this machine have changed during a call");
-        self.locals = self.sockets.follow(found);
-        // First of all: over a stream that began at an address that is gone nothing can be told.
-        self.links.note_addresses(false);
-        let interfaces = self.interfaces();
-        if let Some(connection) = &mut self.connection {
-            connection.ways.set_interfaces(now, interfaces);
-        }
-    }
-
-    /// When the addresses of this machine are to be looked at.
-    pub(super) fn next_look(&self) -> Option<Instant> {
-        let follows = self.config.bind.is_empty() && self.is_checked();
-        let connection = self.connection.as_ref().filter(|_| follows);
-        connection.map(|connection| connection.next_look)
-    }
-
-    /// A datagram could not leave: its address may be gone.
-    pub(super) fn look_at_once(&mut self, now: Instant) {
-        if let Some(connection) = &mut self.connection {
-            connection.next_look = now;
+        } else {
+            RelayListing::ServerReflexive
         }
     }
 

@@ -66,39 +66,44 @@ impl Driver {
         contact.is_some_and(|contact| contact.subscription != Subscription::None)
     }
 
-    /// A SIP message while no call is on.
-    pub(super) fn handle_idle_sip(&mut self, now: Instant, route: Route, octets: &[u8]) {
-        // It may be the call before's: a BYE or INVITE sent again.
+    /// A SIP message while no call is on. True when it is the call before's.
+    pub(super) fn handle_idle_sip(&mut self, now: Instant, route: Route, octets: &[u8]) -> bool {
+        // A BYE or INVITE sent again.
         if let Some(previous) = &mut self.previous
             && previous.handle_late_sip(now, route, octets)
         {
-            return;
+            return true;
         }
         let invite = ichat_sip::peek(octets)
             .filter(|peek| peek.kind == PeekKind::Request(Method::Invite) && !peek.in_dialog);
         let idle = matches!(self.stage, Stage::Idle);
         if let (true, true, Some(peek)) = (self.takes_sip, idle, invite) {
-            let number = self.take_number();
             let name = peek
                 .from_name
                 .unwrap_or_else(|| format!("sip:{}", route.remote));
-            let config = self.call_config(number, None, name);
-            let call = Call::offered(now, config, route, octets, self.config.timeout);
-            if !call.has_dialog() {
-                // An INVITE that cannot be answered by any means: not even a Via.
-                self.next_number = number;
-                return;
-            }
-            self.stage = Stage::Talking {
-                call: Box::new(call),
-                leg: None,
-            };
-            return;
+            self.take_sip_call(now, route, octets, name);
+            return false;
         }
         let user_agent = format!("{}/{}", self.config.software.0, self.config.software.1);
         if let Some(reply) = ichat_sip::stray_reply(octets, &user_agent) {
             self.transmit(now, route, &reply);
         }
+        false
+    }
+
+    fn take_sip_call(&mut self, now: Instant, route: Route, invite: &[u8], name: String) {
+        let number = self.take_number();
+        let config = self.call_config(number, None, name);
+        let call = Call::offered(now, config, route, invite, self.config.timeout);
+        if !call.has_dialog() {
+            // An INVITE that cannot be answered by any means: not even a Via.
+            self.next_number = number;
+            return;
+        }
+        self.stage = Stage::Talking {
+            call: Box::new(call),
+            leg: None,
+        };
     }
 
     /// A plain SIP caller rings.
@@ -189,7 +194,7 @@ impl Driver {
 
     /// Notes what rings, and begins to look for the ways to the caller.
     fn ask(&mut self, now: Instant, number: CallNumber, leg: Leg, from: Jid, theirs: Introduction) {
-        self.connect(now, theirs.conference.is_some());
+        let relays = theirs.conference.is_some();
         self.stage = Stage::Asked(Box::new(Asked {
             number,
             leg,
@@ -197,6 +202,7 @@ impl Driver {
             theirs,
             answered: false,
         }));
+        self.connect(now, relays);
     }
 
     /// The user, or the configuration, answers what rings.

@@ -10,10 +10,13 @@ mod commands;
 mod config;
 mod connection;
 mod counter;
+mod early;
 mod incoming;
 mod lan;
+mod linger;
 mod links;
 mod losses;
+mod moves;
 mod offers;
 mod outgoing;
 mod pace;
@@ -44,6 +47,7 @@ use crate::sockets::Sockets;
 use audio::Audio;
 use connection::Connection;
 use lan::Neighbours;
+use linger::Linger;
 use links::{LinkId, Links};
 use offers::Offers;
 use reflectors::{Resolved, Servers};
@@ -86,7 +90,7 @@ pub async fn run(
     let begun = tokio::select! {
         begun = driver.begin(signalling, &task) => begun,
         () = interrupted(&mut commands) => {
-            driver.close().await;
+            driver.close(&mut commands).await;
             return Ok(Outcome::interrupted(&task));
         }
     };
@@ -103,8 +107,8 @@ pub async fn run(
             }
         }
     }
-    let result = driver.work(&task, commands).await;
-    driver.close().await;
+    let result = driver.work(&task, &mut commands).await;
+    driver.close(&mut commands).await;
     result
 }
 
@@ -127,6 +131,8 @@ struct Driver {
     offered_by: Option<LinkId>,
     /// The call before, which may still have to answer repeated messages.
     previous: Option<Box<Call>>,
+    /// Its peer hung up, and may say so again.
+    linger: Option<Linger>,
     audio: Option<Audio>,
     /// Calls for which files were opened.
     takes: u32,
@@ -184,6 +190,7 @@ impl Driver {
             offers: Offers::default(),
             offered_by: None,
             previous: None,
+            linger: None,
             audio: None,
             takes: 0,
             next_number: 1,
@@ -207,7 +214,7 @@ impl Driver {
     async fn work(
         &mut self,
         task: &Task,
-        mut commands: mpsc::UnboundedReceiver<Command>,
+        commands: &mut mpsc::UnboundedReceiver<Command>,
     ) -> Result<Outcome, RunError> {
         let mut buffer = vec![0; DATAGRAM_OCTETS];
         let mut listening = true;
@@ -288,6 +295,8 @@ impl Driver {
             call.handle_datagram(now, route, octets);
         } else if ichat_rtp::classify(octets) == ichat_rtp::DatagramKind::Sip {
             self.handle_idle_sip(now, route, octets);
+        } else {
+            self.note_early(route, octets);
         }
     }
 
@@ -389,15 +398,21 @@ impl Driver {
         });
     }
 
-    /// Goes offline.
-    async fn close(mut self) {
+    /// Goes offline. Meanwhile, and a little longer, a peer that has hung up is answered.
+    async fn close(mut self, commands: &mut mpsc::UnboundedReceiver<Command>) {
         self.links.go_offline(Instant::now());
         self.drain();
         self.flush_pcap();
-        self.links.close().await;
-        if let Some(neighbours) = self.neighbours.take() {
-            neighbours.stop().await;
-        }
+        let mut links = std::mem::take(&mut self.links);
+        let neighbours = self.neighbours.take();
+        let offline = async {
+            links.close().await;
+            if let Some(neighbours) = neighbours {
+                neighbours.stop().await;
+            }
+        };
+        tokio::join!(offline, self.linger(commands));
+        self.flush_pcap();
     }
 }
 

@@ -29,7 +29,28 @@ pub(super) struct Offers {
     /// Until when a call waits.
     awaited_until: Option<Instant>,
     renew_at: Option<Instant>,
+    /// It does not know the question.
+    refused: bool,
+    /// The user knows that there is no relay.
+    complained: bool,
 }
+
+/// Why our server gives no relay.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NoRelay {
+    #[error("no XMPP server is there that could offer one; name one with {OTHER}")]
+    NoServer,
+    #[error("{server} has not answered the question for one (XEP-0215); name one with {OTHER}")]
+    NoAnswer { server: String },
+    #[error("{server} does not tell of any (XEP-0215); name one with {OTHER}")]
+    NotTold { server: String },
+    #[error("{server} offers none; name one with {OTHER}")]
+    None { server: String },
+    #[error("{server} offers only those over TCP or TLS, and we speak UDP; name one with {OTHER}")]
+    NotOverUdp { server: String },
+}
+
+const OTHER: &str = "--turn turn:USER@HOST";
 
 #[derive(Debug)]
 struct Asked {
@@ -44,6 +65,7 @@ impl Offers {
     pub(super) fn ask(&mut self, now: Instant, server: &str) -> Element {
         server.clone_into(&mut self.server);
         self.asked.clear();
+        self.refused = false;
         self.renew_at = None;
         self.awaited_until = Some(now + PATIENCE);
         self.question(query(Version::Two), Version::Two, false)
@@ -108,6 +130,7 @@ impl Offers {
             }
             (Version::One, false) => {
                 tracing::info!("our server does not tell of STUN and TURN servers");
+                self.refused = true;
                 Vec::new()
             }
             (Version::One | Version::Two, true) => Vec::new(),
@@ -138,6 +161,34 @@ impl Offers {
     /// When to ask again.
     pub(super) fn renew_at(&self) -> Option<Instant> {
         self.renew_at
+    }
+
+    /// Why there is no relay, if there is none; said once.
+    pub(super) fn complaint(&mut self) -> Option<NoRelay> {
+        let complaint = self.no_relay().filter(|_| !self.complained)?;
+        self.complained = true;
+        Some(complaint)
+    }
+
+    fn no_relay(&self) -> Option<NoRelay> {
+        if self.over_udp(&ServiceKind::Turn).next().is_some() {
+            return None;
+        }
+        let server = self.server.clone();
+        let is_relay = |service: &ExternalService| {
+            matches!(service.kind, ServiceKind::Turn | ServiceKind::Turns)
+        };
+        Some(if self.questions == 0 {
+            NoRelay::NoServer
+        } else if self.asked.iter().any(|asked| !asked.credentials) {
+            NoRelay::NoAnswer { server }
+        } else if self.refused {
+            NoRelay::NotTold { server }
+        } else if self.known.iter().any(is_relay) {
+            NoRelay::NotOverUdp { server }
+        } else {
+            NoRelay::None { server }
+        })
     }
 
     /// STUN and TURN servers that are spoken to over UDP.

@@ -179,6 +179,7 @@ impl Driver {
             let listed = theirs.addresses();
             let routes = self.routes_to(&listed);
             self.dial(now, (number, leg, since), &by, &routes, false);
+            self.hint_early(now);
             self.open_pinholes(now, &listed);
         }
         self.tell_news(now);
@@ -223,6 +224,7 @@ impl Driver {
         tracing::info!("no path yet; the listed addresses are dialled meanwhile");
         if !routes.is_empty() {
             self.dial(now, which, &by, &routes, true);
+            self.hint_early(now);
         }
     }
 
@@ -243,6 +245,8 @@ impl Driver {
         let routes = self.routes_to(listed);
         let peers: Vec<SocketAddr> = routes.iter().map(|route| route.remote).collect();
         if let Some(connection) = &mut self.connection {
+            let room = MAX_ROUTES.saturating_sub(connection.dialled.len());
+            connection.dialled.extend(listed.iter().take(room));
             connection.ways.open_pinholes(now, &peers);
         }
     }

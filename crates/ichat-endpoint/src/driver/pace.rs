@@ -44,11 +44,7 @@ impl Driver {
 
     pub(super) fn handle_deadline(&mut self, now: Instant) {
         self.links.handle_timeout(now);
-        if let Some(call) = &mut self.previous
-            && call.poll_timeout().is_some_and(|due| due <= now)
-        {
-            call.handle_timeout(now);
-        }
+        self.handle_previous_timeout(now);
         if let Some(connection) = &mut self.connection
             && connection.ways.poll_timeout().is_some_and(|due| due <= now)
         {
@@ -64,6 +60,15 @@ impl Driver {
         // Frames first: a machine that slept has to know it before it judges silence.
         self.exchange_frames(now);
         if let Some(call) = self.stage.call_mut()
+            && call.poll_timeout().is_some_and(|due| due <= now)
+        {
+            call.handle_timeout(now);
+        }
+    }
+
+    /// Does what is due of the call before.
+    pub(super) fn handle_previous_timeout(&mut self, now: Instant) {
+        if let Some(call) = &mut self.previous
             && call.poll_timeout().is_some_and(|due| due <= now)
         {
             call.handle_timeout(now);

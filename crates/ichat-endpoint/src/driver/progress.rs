@@ -85,6 +85,7 @@ impl Driver {
                     session.finished(now, leg.id);
                 }
             }
+            self.note_last_word(now, &summary, call.has_dialog());
             self.previous = Some(call);
             self.disconnect(now);
             self.show_availability(true);

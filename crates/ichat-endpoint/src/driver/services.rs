@@ -71,7 +71,13 @@ impl Driver {
     }
 
     /// Says which relays cannot be asked.
-    pub(super) fn warn_of_relays(&self) {
+    pub(super) fn warn_of_relays(&mut self) {
+        if self.config.reflectors.offered
+            && let Some(complaint) = self.offers.complaint()
+        {
+            let message = format!("--turn server gives no relay: {complaint}");
+            self.warn(self.stage.number(), "relay", message);
+        }
         let wanted = self.wanted_servers(SystemTime::now());
         let without = wanted
             .relays

@@ -17,6 +17,11 @@ impl Driver {
                 if let Stage::Calling { number, leg, .. } = self.stage
                     && leg == (Leg { link, id: call })
                 {
+                    if let Some(connection) = &mut self.connection
+                        && to.len() > 1
+                    {
+                        connection.ways.expect_several();
+                    }
                     let to = to.iter().map(ToString::to_string).collect();
                     self.tell(Event::Ringing { call: number, to });
                 }

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use ichat_endpoint::{
-    Allowed, AnswerMode, Command, EndpointConfig, Event, LinkLocal, Outcome, PortChoice, RunError,
-    Signalling, Tapped, Target, Task, run,
+    Allowed, AnswerMode, Command, EndpointConfig, Event, LinkLocal, Outcome, PortChoice,
+    Reflectors, RunError, ServerName, Signalling, Tapped, Target, Task, run,
 };
 use ichat_xmpp::client::link_local;
 use ichat_xmpp::{CallDialect, FullJid, Jid};
@@ -202,6 +202,17 @@ pub(crate) async fn call(
     [alice, bob]
 }
 
+/// Asks this SNATMAP server.
+pub(crate) fn asking(snatmap: SocketAddr) -> Reflectors {
+    Reflectors {
+        snatmap: vec![ServerName {
+            host: snatmap.ip().to_string(),
+            port: snatmap.port(),
+        }],
+        ..Reflectors::default()
+    }
+}
+
 /// Answers SNATMAP questions with an address that none of us has, until it is dropped.
 pub(crate) struct Mirror {
     pub(crate) address: SocketAddr,
@@ -210,12 +221,21 @@ pub(crate) struct Mirror {
 
 impl Mirror {
     pub(crate) async fn open(mapped: SocketAddr) -> Self {
+        Self::open_until(mapped, std::future::ready(())).await
+    }
+
+    /// Says nothing before that.
+    pub(crate) async fn open_until(
+        mapped: SocketAddr,
+        awaited: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
         let socket = tokio::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
             .await
             .unwrap();
         let address = socket.local_addr().unwrap();
         let task = tokio::spawn(async move {
             let mut octets = [0; 64];
+            awaited.await;
             while let Ok((length, source)) = socket.recv_from(&mut octets).await {
                 if let Some(answer) = ichat_ice::snatmap::respond(mapped, &octets[..length]) {
                     socket.send_to(&answer, source).await.unwrap();

@@ -2,8 +2,12 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod bob;
 pub(crate) mod endpoints;
 pub(crate) mod party;
+pub(crate) mod server;
+pub(crate) mod sip;
+pub(crate) mod turn;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

@@ -12,7 +12,7 @@ impl Agent {
     /// that it never heard of, and checks back. Where its NAT lets in only what it sent to, it must
     /// hear of them by the signalling (a counter-proposal). If the path in use began at an address
     /// that is gone, one in reserve takes over now; without one all pairs are checked again, the
-    /// peer's last address first, and [`Event::PathChanged`] follows.
+    /// peer's last address first and in haste, and [`Event::PathChanged`] follows.
     pub fn set_local(&mut self, now: Instant, local: Vec<LocalCandidate>) {
         self.locals = local;
         let locals = &self.locals;
@@ -23,6 +23,7 @@ impl Agent {
             has_base(check.key.base) && locals.iter().any(ours)
         });
         self.form_pairs();
+        self.make_haste();
         self.try_anew(now);
         self.next_start = now;
         self.leave_gone(now);
@@ -37,7 +38,7 @@ impl Agent {
         if self.route(selected.id).is_some() {
             return;
         }
-        let (remote, path) = (selected.id.remote, selected.path);
+        let path = selected.path;
         let heir = self
             .routes
             .iter()
@@ -53,7 +54,7 @@ impl Agent {
                 self.selected = None;
                 self.previous = Some(path);
                 self.event(Event::PathLost { path });
-                self.check_again(now, Some(remote));
+                self.check_again(now);
             }
         }
     }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use ichat_invitation::CandidateId;
 
 use super::{PairClass, RouteId, Timings};
+use crate::scope::Scope;
 use crate::stun::TransactionId;
 
 /// Transactions of a pair that are kept: more than a pair has in its 30 s. Only a peer that checks
@@ -26,6 +27,14 @@ pub(super) struct CheckKey {
     pub(super) base: SocketAddr,
     pub(super) remote_id: CandidateId,
     pub(super) remote: SocketAddr,
+}
+
+impl CheckKey {
+    /// Whether it leads from a public address to one that is not.
+    pub(super) fn is_out_of_reach(&self) -> bool {
+        let is_public = |address: SocketAddr| Scope::of(address.ip()) == Scope::Public;
+        is_public(self.base) && !is_public(self.remote)
+    }
 }
 
 /// Where the check of a pair stands.
@@ -135,8 +144,8 @@ impl Check {
     }
 
     /// Marks a beginning, or a repetition, that is sent now. One out of turn does not slow down
-    /// those that follow.
-    pub(super) fn advance(&mut self, now: Instant, timings: &Timings) {
+    /// those that follow. What begins `quick`ly is repeated sooner.
+    pub(super) fn advance(&mut self, now: Instant, quick: bool, timings: &Timings) {
         self.progress = match self.progress {
             Progress::Running {
                 started,
@@ -156,7 +165,11 @@ impl Check {
             Progress::Waiting | Progress::Proven | Progress::GivenUp => Progress::Running {
                 started: now,
                 sent: now,
-                interval: timings.first_resend,
+                interval: if quick {
+                    timings.quick_resend
+                } else {
+                    timings.first_resend
+                },
                 hastened: None,
             },
         };
@@ -220,6 +233,19 @@ impl Check {
             }
             Progress::Waiting | Progress::Proven | Progress::GivenUp => None,
         }
+    }
+
+    /// Whether what is sent next begins it, rather than repeats.
+    pub(super) fn begins(&self) -> bool {
+        match self.progress {
+            Progress::Waiting | Progress::Proven | Progress::GivenUp => true,
+            Progress::Running { .. } => false,
+        }
+    }
+
+    /// Whether a check of the peer's has come over it just now.
+    pub(super) fn is_asked_for(&self, now: Instant) -> bool {
+        self.peer_checked == Some(now)
     }
 
     /// Whether it may still bring a response.

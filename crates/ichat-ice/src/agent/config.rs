@@ -13,21 +13,27 @@ pub struct AgentConfig {
     pub local: Vec<LocalCandidate>,
     /// How fast everything goes.
     pub timings: Timings,
-    /// Checks go out with a header of RFC 3489, without the cookie. Whether an iChat's have the
-    /// cookie is unknown (`docs/protocol/unknown.md` \[?\]); either form is always understood.
+    /// Checks go out with a header of RFC 3489, without the cookie, from the first on. Otherwise
+    /// they have it until a check of the peer's comes without, and are answered in kind from then on:
+    /// what a peer sends, its own kind understands \[I\]. Whether an iChat's checks have the cookie is
+    /// unknown (`docs/protocol/unknown.md` \[?\]); either form is always understood.
     pub legacy_stun_header: bool,
 }
 
 /// How fast an agent goes.
 ///
-/// The first five are those of `docs/protocol/connectivity.md`; the others are ours, and all of
-/// them \[I\].
+/// `pace`, `first_resend`, `longest_resend` and `give_up` are those of
+/// `docs/protocol/connectivity.md`; the others are ours, and all of them \[I\].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timings {
     /// Between the starts of two pairs: 50 ms \[D\]. The very first does not wait.
     pub pace: Duration,
     /// From a check to its first repetition: 500 ms \[I\]. Each interval is 1.5 times the one before.
     pub first_resend: Duration,
+    /// The same for the first eight pairs that begin while a call is up and its path is gone or
+    /// silent, and for pairs that the peer begins to check then: 50 ms, doubled twice (50, 100, 200),
+    /// and from then on as usual. That makes three checks a pair more, 24 in all.
+    pub quick_resend: Duration,
     /// The longest interval between repetitions: 2 s \[I\].
     pub longest_resend: Duration,
     /// From a pair's start to giving it up: 30 s \[I\].
@@ -35,6 +41,10 @@ pub struct Timings {
     /// From the start of the last regular pair to the first [last
     /// resort](super::PairClass::LastResort): 1 s.
     pub last_resort: Duration,
+    /// The same to the first private address through a relay of ours that has a public one: 3 s. Few
+    /// relays know a way there, and coturn ends the whole allocation where its machine has none, so
+    /// that the other paths over it have to have had their time \[I\].
+    pub relay_to_private: Duration,
     /// From both lists known to taking a path over a relay, or answering checks over a relay of
     /// ours, while a direct one might still come:
     /// 1 s, time for one repetition. One that comes later still takes over.
@@ -63,9 +73,11 @@ impl Default for Timings {
         Self {
             pace: Duration::from_millis(50),
             first_resend: Duration::from_millis(500),
+            quick_resend: Duration::from_millis(50),
             longest_resend: Duration::from_secs(2),
             give_up: Duration::from_secs(30),
             last_resort: Duration::from_secs(1),
+            relay_to_private: Duration::from_secs(3),
             relay_patience: Duration::from_secs(1),
             one_sided: Duration::from_secs(5),
             keepalive: Duration::from_secs(15),
@@ -80,6 +92,12 @@ impl Default for Timings {
 impl Timings {
     /// The interval after this one.
     pub(super) fn grown(&self, interval: Duration) -> Duration {
-        (interval * 3 / 2).min(self.longest_resend)
+        if interval >= self.first_resend {
+            (interval * 3 / 2).min(self.longest_resend)
+        } else if interval * 4 < self.first_resend {
+            interval * 2
+        } else {
+            self.first_resend
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! What an agent saw and dropped.
 
+use std::ops::AddAssign;
+
 use super::Refused;
 
 /// Counts of what an agent sent, took and dropped.
@@ -35,9 +37,30 @@ pub struct Counters {
     pub too_many_candidates: u64,
     /// Pairs beyond what we check.
     pub too_many_pairs: u64,
+    /// Checks and responses over ways beyond what we remember: they prove nothing.
+    pub too_many_routes: u64,
+    /// Addresses of the peer's, known from its checks alone, that were forgotten for newer ones.
+    pub replaced: u64,
+    /// Packets, media or signalling, from where no checks went through.
+    pub unproven: u64,
 }
 
 impl Counters {
+    /// STUN datagrams that were dropped. Checks that were [deferred](Self::deferred) are none of them:
+    /// they are repeated and answered.
+    pub fn refused(&self) -> u64 {
+        [
+            self.malformed,
+            self.unsupported,
+            self.not_for_us,
+            self.unknown_transaction,
+            self.wrong_source,
+            self.error_responses,
+        ]
+        .into_iter()
+        .sum()
+    }
+
     pub(super) fn note(&mut self, refused: &Refused) {
         let counter = match refused {
             Refused::Malformed(_) => &mut self.malformed,
@@ -48,5 +71,50 @@ impl Counters {
             Refused::ErrorResponse { .. } => &mut self.error_responses,
         };
         *counter += 1;
+    }
+}
+
+/// Adds those of another agent, for instance of the one before in the same call.
+impl AddAssign for Counters {
+    fn add_assign(&mut self, other: Self) {
+        // By name, so that none is forgotten.
+        let Self {
+            checks_sent,
+            answered,
+            answered_early,
+            deferred,
+            responses,
+            malformed,
+            unsupported,
+            not_for_us,
+            unknown_transaction,
+            wrong_source,
+            error_responses,
+            restored,
+            unusable,
+            too_many_candidates,
+            too_many_pairs,
+            too_many_routes,
+            replaced,
+            unproven,
+        } = other;
+        self.checks_sent += checks_sent;
+        self.answered += answered;
+        self.answered_early += answered_early;
+        self.deferred += deferred;
+        self.responses += responses;
+        self.malformed += malformed;
+        self.unsupported += unsupported;
+        self.not_for_us += not_for_us;
+        self.unknown_transaction += unknown_transaction;
+        self.wrong_source += wrong_source;
+        self.error_responses += error_responses;
+        self.restored += restored;
+        self.unusable += unusable;
+        self.too_many_candidates += too_many_candidates;
+        self.too_many_pairs += too_many_pairs;
+        self.too_many_routes += too_many_routes;
+        self.replaced += replaced;
+        self.unproven += unproven;
     }
 }

@@ -121,17 +121,17 @@ impl Agent {
         }
     }
 
-    /// Checks all pairs again but those of the path in use; first those toward `first`, the address
-    /// where the peer was last.
-    pub(super) fn check_again(&mut self, now: Instant, first: Option<std::net::SocketAddr>) {
+    /// Checks all pairs again but those of the path in use; first those toward the address where the
+    /// peer was last.
+    pub(super) fn check_again(&mut self, now: Instant) {
         let selected = self.selected.as_ref().map(|selected| selected.id);
         for check in &mut self.checks {
             if Some(check.route()) != selected {
                 check.restart();
             }
         }
-        self.checks
-            .sort_by_key(|check| first != Some(check.key.remote));
+        self.put_sought_first();
+        self.make_haste();
         self.next_start = now;
         self.try_anew(now);
     }

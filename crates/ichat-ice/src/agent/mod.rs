@@ -12,6 +12,7 @@ mod remotes;
 mod route;
 mod schedule;
 mod select;
+mod urgency;
 mod watch;
 
 use std::collections::VecDeque;
@@ -64,6 +65,8 @@ pub struct Agent {
     /// The path that was in use until its address went away.
     previous: Option<Path>,
     failed: bool,
+    /// How many pairs may still begin in haste.
+    quick_left: u32,
     timings: Timings,
     legacy_stun_header: bool,
     random: Random,
@@ -87,6 +90,7 @@ impl Agent {
             selected: None,
             previous: None,
             failed: false,
+            quick_left: urgency::MAX_QUICK,
             timings: config.timings,
             legacy_stun_header: config.legacy_stun_header,
             random: Random::new(config.seed),
@@ -117,13 +121,15 @@ impl Agent {
         }
         if any_new {
             // Maybe because the peer's network has changed.
+            self.make_haste();
             self.ask_path(now);
         }
         self.handle_timeout(now);
     }
 
     /// Whether media from there may be heard: checks went through both ways between the socket
-    /// `local` and the address `remote`. Stays true until the socket's address goes away.
+    /// `local` and the address `remote`. Stays true until the socket's address goes away, so that
+    /// only [`set_local`](Self::set_local) ends it.
     pub fn is_validated_source(&self, local: SocketAddr, remote: SocketAddr) -> bool {
         let id = RouteId {
             base: local,
@@ -131,6 +137,15 @@ impl Agent {
         };
         self.route(id)
             .is_some_and(|route| route.validated.is_some())
+    }
+
+    /// All ways from which media may be heard, as (local, remote): those for which
+    /// [`is_validated_source`](Self::is_validated_source) is true. More may come with every datagram
+    /// and every time-out; some go only with [`set_local`](Self::set_local).
+    pub fn validated_sources(&self) -> impl Iterator<Item = (SocketAddr, SocketAddr)> + '_ {
+        let routes = self.routes.iter();
+        let valid = routes.filter(|route| route.validated.is_some());
+        valid.map(|route| (route.id.base, route.id.remote))
     }
 
     /// The path in use.
@@ -183,11 +198,15 @@ impl Agent {
                 remote_id: remote.id,
                 remote: remote.address.address(),
             };
+            let class = match local.relayed && key.is_out_of_reach() {
+                true => PairClass::LastResort,
+                false => pair.class,
+            };
             let known = before.iter().position(|check| check.key == key);
             let check = match known {
-                Some(place) => before.remove(place).relisted(pair.class),
+                Some(place) => before.remove(place).relisted(class),
                 // Where the lists share no slot, the one that the receiver knows.
-                None => Check::listed(key, remote.slot, pair.class),
+                None => Check::listed(key, remote.slot, class),
             };
             if self.checks.len() < MAX_CHECKS {
                 self.checks.push(check);
@@ -195,14 +214,18 @@ impl Agent {
                 self.counters.too_many_pairs += 1;
             }
         }
-        let room = MAX_CHECKS.saturating_sub(self.checks.len());
-        let locals = &self.locals;
-        let made_by_peer = before.into_iter().filter_map(|mut check| {
+        for mut check in before {
             check.is_listed = false;
             let ours = |local: &LocalCandidate| local.candidate.id == check.key.local_id;
-            locals.iter().any(ours).then_some(check)
-        });
-        self.checks.extend(made_by_peer.take(room));
+            if !self.locals.iter().any(ours) {
+                // Its candidate is gone.
+            } else if self.checks.len() < MAX_CHECKS {
+                self.checks.push(check);
+            } else {
+                self.counters.too_many_pairs += 1;
+            }
+        }
+        self.put_sought_first();
         tracing::debug!(pairs = self.checks.len(), "pairs formed");
     }
 

@@ -72,11 +72,13 @@ impl Agent {
             .ok_or(Refused::NotForUs {
                 receiver: username.receiver,
             })?;
+        let own_slot = ours.candidate.slot;
+        self.answer_in_kind(message);
         if self.defers(now, id) {
             self.counters.deferred += 1;
             return Ok(Handled::Deferred);
         }
-        let slot = message.slot().unwrap_or(ours.candidate.slot);
+        let slot = message.slot().unwrap_or(own_slot);
         let answer = stun::answer(message, id.remote, slot).ok_or(Refused::NoCheck)?;
         self.transmit(id.base, id.remote, &answer);
         self.counters.answered += 1;
@@ -98,6 +100,14 @@ impl Agent {
         self.check_back(now, key, slot);
         self.settle(now, id, validated);
         Ok(Handled::Answered)
+    }
+
+    /// Leaves the cookie out of our checks, once a check of the peer's has come without.
+    fn answer_in_kind(&mut self, check: &Message<'_>) {
+        let lacks = !check.transaction().has_cookie();
+        if lacks && !std::mem::replace(&mut self.legacy_stun_header, true) {
+            tracing::debug!("the peer's checks have no cookie, nor have ours from now on");
+        }
     }
 
     /// Whether a check waits for its repetition: it came over a relay of ours that the peer was not
@@ -124,6 +134,7 @@ impl Agent {
             Source::Known => true,
             Source::New { instead_of } => {
                 if let Some(forgotten) = instead_of {
+                    self.counters.replaced += 1;
                     self.checks
                         .retain(|check| check.is_listed || check.route() != forgotten);
                     self.routes.retain(|route| route.id != forgotten);
@@ -228,9 +239,13 @@ impl Agent {
     }
 
     fn route_or_new(&mut self, id: RouteId) -> Option<&mut Route> {
-        if self.route(id).is_none() && self.routes.len() < MAX_CHECKS {
-            let relayed = self.is_relayed(id);
-            self.routes.push(Route::new(id, relayed));
+        if self.route(id).is_none() {
+            if self.routes.len() < MAX_CHECKS {
+                let relayed = self.is_relayed(id);
+                self.routes.push(Route::new(id, relayed));
+            } else {
+                self.counters.too_many_routes += 1;
+            }
         }
         self.route_mut(id)
     }

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::check::{Check, Progress};
 use super::{Agent, Event, PairClass, Route};
+use crate::LocalCandidate;
 
 impl Agent {
     /// Starts, repeats, gives up, keeps open and judges, whatever is due.
@@ -73,16 +74,26 @@ impl Agent {
         if self.has_working_path() || self.checks.iter().any(regular) {
             return None;
         }
-        let place = self
-            .checks
-            .iter()
-            .position(|check| waits(&check, PairClass::LastResort))?;
-        let patience = self.timings.last_resort;
-        let after = self.last_regular_start.map(|last| last + patience);
-        Some((
-            place,
-            after.map_or(self.next_start, |at| at.max(self.next_start)),
-        ))
+        let resorts = self.checks.iter().enumerate();
+        resorts
+            .filter(|(_, check)| waits(check, PairClass::LastResort))
+            .map(|(place, check)| (place, self.last_resort_due(check)))
+            .min_by_key(|(place, at)| (*at, *place))
+    }
+
+    fn last_resort_due(&self, check: &Check) -> Instant {
+        let lends = |local: &LocalCandidate| local.relayed && local.base == check.key.base;
+        let through_ours = self.locals.iter().any(lends);
+        let after = match through_ours && check.key.is_out_of_reach() {
+            true => {
+                let last = self.last_regular_start.unwrap_or(self.trying_since);
+                Some(last + self.timings.relay_to_private)
+            }
+            false => self
+                .last_regular_start
+                .map(|last| last + self.timings.last_resort),
+        };
+        after.map_or(self.next_start, |at| at.max(self.next_start))
     }
 
     fn has_working_path(&self) -> bool {
@@ -95,6 +106,7 @@ impl Agent {
     /// Begins or repeats the check of a pair.
     pub(super) fn advance(&mut self, now: Instant, place: usize) {
         let timings = self.timings;
+        let quick = self.takes_haste(now, place);
         let Some(check) = self.checks.get_mut(place) else {
             return;
         };
@@ -102,7 +114,7 @@ impl Agent {
         if first && check.is_listed {
             self.last_regular_start = Some(now);
         }
-        check.advance(now, &timings);
+        check.advance(now, quick, &timings);
         self.send_check(now, place);
     }
 

@@ -59,6 +59,7 @@ impl Agent {
         };
         let timings = self.timings;
         let Some(route) = self.route_mut(id).filter(|route| route.validated.is_some()) else {
+            self.counters.unproven += 1;
             self.hasten_proof(now, id);
             return false;
         };
@@ -221,6 +222,7 @@ impl Agent {
             lost: false,
         };
         tracing::debug!(?id, "path in doubt");
+        self.make_haste();
         self.send_probes(now);
     }
 
@@ -260,7 +262,7 @@ impl Agent {
             *lost |= tell;
         }
         if recheck {
-            self.check_again(now, Some(id.remote));
+            self.check_again(now);
         }
         if tell {
             self.event(Event::PathLost { path });

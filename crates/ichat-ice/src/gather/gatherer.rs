@@ -35,6 +35,8 @@ pub struct Gatherer {
     interfaces: Vec<(Interface, Option<LocalCandidate>)>,
     reflectors: Vec<Asked>,
     relays: Vec<Borrowed>,
+    /// Of relays that are no more.
+    relayed_before: RelayCounters,
     complete: bool,
     /// When everybody was last asked out of turn.
     asked_again: Option<Instant>,
@@ -83,6 +85,7 @@ impl Gatherer {
             interfaces: Vec::new(),
             reflectors: Vec::new(),
             relays: Vec::new(),
+            relayed_before: RelayCounters::default(),
             complete: false,
             asked_again: None,
             outputs: VecDeque::new(),
@@ -109,6 +112,9 @@ impl Gatherer {
         self.relays.retain(|borrowed| {
             let keep = stays(borrowed.relay.local()) && !borrowed.relay.has_failed();
             gone.extend(borrowed.candidate.filter(|_| !keep));
+            if !keep {
+                self.relayed_before += borrowed.relay.final_counters();
+            }
             keep
         });
         for candidate in gone {
@@ -229,10 +235,19 @@ impl Gatherer {
         self.complete
     }
 
-    /// What became of relayed datagrams, of each relay.
+    /// What became of relayed datagrams, of each relay that there is.
     pub fn relay_counters(&self) -> Vec<RelayCounters> {
         let relays = self.relays.iter();
         relays.map(|borrowed| borrowed.relay.counters()).collect()
+    }
+
+    /// What became of relayed datagrams in all, those of relays that are no more among them.
+    pub fn relayed_in_all(&self) -> RelayCounters {
+        let mut sum = self.relayed_before;
+        for borrowed in &self.relays {
+            sum += borrowed.relay.counters();
+        }
+        sum
     }
 
     /// Whether `local` is an address that a relay lends, so that datagrams from there go to

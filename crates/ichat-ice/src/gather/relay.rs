@@ -12,8 +12,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use turn_client_proto::api::{
-    SendError, Transmit as TurnTransmit, TurnClientApi, TurnConfig, TurnEvent, TurnPollRet,
-    TurnRecvRet,
+    CreatePermissionError, SendError, Transmit as TurnTransmit, TurnClientApi, TurnConfig,
+    TurnEvent, TurnPollRet, TurnRecvRet,
 };
 use turn_client_proto::prelude::DelayedTransmitBuild;
 use turn_client_proto::stun::Instant as TurnInstant;
@@ -36,6 +36,8 @@ const RESEND: (Duration, Duration, u32, Duration) = (
     6,
     Duration::from_secs(1),
 );
+/// What the client keeps between two requests of its own.
+const CADENCE: Duration = Duration::from_millis(50);
 /// Datagrams that wait for a permission.
 const MAX_WAITING: usize = 32;
 /// Allocations, repetitions among them, whose answers are looked for.
@@ -145,6 +147,13 @@ impl Relay {
         self.counters
     }
 
+    /// The same when nothing more will come of it: what waits for a permission waits in vain.
+    pub fn final_counters(&self) -> RelayCounters {
+        let mut counters = self.counters;
+        counters.unsent += u64::try_from(self.waiting.len()).unwrap_or(0);
+        counters
+    }
+
     /// Sends `octets` to a peer through the server. The first datagram to a host waits for the
     /// server's permission, no longer than a round trip.
     pub fn send(&mut self, now: Instant, peer: SocketAddr, octets: &[u8]) {
@@ -210,9 +219,11 @@ impl Relay {
     pub fn release(&mut self, now: Instant) {
         self.failed = true;
         self.relayed = None;
+        self.drop_waiting(|_| true);
         // Without an address there is nothing to give back.
         let _ = self.client.delete(self.turn_time(now));
-        self.turn(now);
+        // Nobody asks for what is left to send after that.
+        self.turn(now + CADENCE);
     }
 
     /// Repeats, refreshes or gives up what is due.
@@ -292,11 +303,17 @@ impl Relay {
             return;
         }
         let now = self.turn_time(now);
-        // A permission that is asked for already is not asked for twice.
-        let _ = self
+        let asked = self
             .client
             .create_permission(TransportType::Udp, peer.ip(), now);
-        self.waiting.push_back((peer, octets.to_vec()));
+        match asked {
+            // A permission that is asked for already is not asked for twice.
+            Ok(()) | Err(CreatePermissionError::AlreadyExists) => {
+                self.waiting.push_back((peer, octets.to_vec()));
+            }
+            // No address of the peer's family is lent, so that none will come.
+            Err(_) => self.counters.unsent += 1,
+        }
     }
 
     /// Lets the client work until it waits, and takes what it gives. It has to say twice that it
@@ -390,10 +407,7 @@ impl Relay {
     /// There is no permission. Where the server said so it is not asked again; where its answers
     /// were lost it is, when there is something to send.
     fn refuse(&mut self, ip: IpAddr) {
-        let before = self.waiting.len();
-        self.waiting.retain(|(peer, _)| peer.ip() != ip);
-        let dropped = before - self.waiting.len();
-        self.counters.unsent += u64::try_from(dropped).unwrap_or(0);
+        self.drop_waiting(|peer| peer.ip() == ip);
         if !self.denies {
             return;
         }
@@ -402,11 +416,20 @@ impl Relay {
         self.outputs.push_back(RelayOutput::Event(event));
     }
 
+    /// Drops what waits for a permission that will not come.
+    fn drop_waiting(&mut self, is_hopeless: impl Fn(SocketAddr) -> bool) {
+        let before = self.waiting.len();
+        self.waiting.retain(|(peer, _)| !is_hopeless(*peer));
+        let dropped = before - self.waiting.len();
+        self.counters.unsent += u64::try_from(dropped).unwrap_or(0);
+    }
+
     fn fail(&mut self) {
         if self.failed {
             return;
         }
         self.failed = true;
+        self.drop_waiting(|_| true);
         let cause = match (self.relayed.take(), self.last_code) {
             (Some(_), _) => RelayFailure::Expired,
             (None, Some(code)) => RelayFailure::Refused(code),

@@ -40,11 +40,16 @@ impl Location {
                 !character.is_ascii_alphanumeric() && !matches!(character, '.' | '-' | '_' | ':')
             })
             .unwrap_or(rest.len());
-        let authority = rest.get(..end)?.trim_end_matches('.');
+        let authority = rest.get(..end)?;
         let (host, port) = match authority.split_once(':') {
-            Some((host, port)) => (host, port.parse().ok().filter(|port| *port != 0)?),
+            Some((host, port)) => {
+                // A full stop may end the sentence.
+                let port = port.trim_end_matches('.').parse().ok();
+                (host, port.filter(|port| *port != 0)?)
+            }
             None => (authority, DEFAULT_PORT),
         };
+        let host = host.trim_end_matches('.');
         (!host.is_empty()).then(|| Self {
             host: host.to_owned(),
             port,

@@ -144,6 +144,9 @@ struct Flying {
     octets: Vec<u8>,
 }
 
+/// Whether a datagram of a side's is lost.
+pub type Loses = Box<dyn FnMut(usize, &Transmit) -> bool>;
+
 /// Two sides and the network.
 pub struct Call {
     pub started: Instant,
@@ -152,6 +155,8 @@ pub struct Call {
     pub delay: Duration,
     pub loss_percent: u64,
     pub dice: Dice,
+    /// Which datagrams are lost besides, by who sends them.
+    pub loses: Option<Loses>,
     pub ladder: String,
     flying: VecDeque<Flying>,
     next_frame: Option<Instant>,
@@ -170,6 +175,7 @@ impl Call {
             delay: ms(10),
             loss_percent: 0,
             dice: Dice(1),
+            loses: None,
             ladder: String::new(),
             flying: VecDeque::new(),
             next_frame: None,
@@ -327,7 +333,11 @@ impl Call {
             Some(nat) => nat.out(transmit.local, transmit.remote),
             None => transmit.local,
         };
-        if self.dice.percent(self.loss_percent) {
+        let lost = self
+            .loses
+            .as_mut()
+            .is_some_and(|loses| loses(from, &transmit));
+        if lost || self.dice.percent(self.loss_percent) {
             return;
         }
         self.flying.push_back(Flying {

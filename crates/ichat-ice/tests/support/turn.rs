@@ -8,8 +8,9 @@ use stun_types::message::{BINDING, Message, MessageClass, MessageWriteVec};
 use stun_types::prelude::*;
 use turn_client_proto::stun::Instant as TurnInstant;
 use turn_client_proto::stun::types::TransportType;
+use turn_client_proto::types::AddressFamily;
 use turn_server_proto::api::{
-    DelayedMessageOrChannelSend, Transmit, TurnServerApi, TurnServerPollRet,
+    DelayedMessageOrChannelSend, SocketAllocateError, Transmit, TurnServerApi, TurnServerPollRet,
 };
 use turn_server_proto::server::TurnServer;
 
@@ -24,6 +25,8 @@ pub struct TurnBox {
     pub relayed: Vec<SocketAddr>,
     /// Whether it answers Binding requests.
     pub answers_binding: bool,
+    /// Whether it has IPv6 addresses to lend.
+    pub lends_ipv6: bool,
 }
 
 impl TurnBox {
@@ -38,6 +41,7 @@ impl TurnBox {
             next_port: 50_000,
             relayed: Vec::new(),
             answers_binding: true,
+            lends_ipv6: true,
         }
     }
 
@@ -84,16 +88,25 @@ impl TurnBox {
                     allocation_transport,
                     family,
                 } => {
-                    let relayed = SocketAddr::new(self.address.ip(), self.next_port);
-                    self.next_port += 1;
-                    self.relayed.push(relayed);
+                    // It lends addresses of its own family alone, and one of IPv4 unless another is
+                    // asked for (RFC 8656 §7.2).
+                    let is_ipv6 = family == AddressFamily::IPV6;
+                    let has_family = self.address.is_ipv6() == is_ipv6;
+                    let lent = if has_family && (!is_ipv6 || self.lends_ipv6) {
+                        let relayed = SocketAddr::new(self.address.ip(), self.next_port);
+                        self.next_port += 1;
+                        self.relayed.push(relayed);
+                        Ok(relayed)
+                    } else {
+                        Err(SocketAllocateError::AddressFamilyNotSupported)
+                    };
                     self.server.allocated_socket(
                         transport,
                         listen_addr,
                         client_addr,
                         allocation_transport,
                         family,
-                        Ok(relayed),
+                        lent,
                         at,
                     );
                 }

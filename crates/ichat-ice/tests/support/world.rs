@@ -4,9 +4,13 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use ichat_ice::{GatherEvent, GatherOutput, Gathered, Gatherer, Transmit, snatmap, stun};
+use ichat_ice::{
+    Agent, AgentConfig, Event, GatherEvent, GatherOutput, Gathered, Gatherer, Output, Path,
+    Transmit, snatmap, stun,
+};
 
 use super::nat::Nat;
+use super::records;
 use super::turn::{Datagram, TurnBox, binding};
 
 /// One host and its gatherer.
@@ -92,6 +96,45 @@ impl World {
             self.emit(host, transmit);
         }
         self.settle();
+    }
+
+    /// Lets agents of two hosts check each other for five seconds; the first path of each.
+    pub fn connect(&mut self, hosts: [usize; 2]) -> [Option<Path>; 2] {
+        let local = hosts.map(|host| self.hosts[host].gatherer.local_candidates());
+        let mut agents = [0, 1].map(|side| {
+            let config = AgentConfig {
+                seed: 10 + side as u64,
+                local: local[side].clone(),
+                ..AgentConfig::default()
+            };
+            Agent::new(self.now, config)
+        });
+        let mut found = [None, None];
+        let exchange = self.now;
+        for side in [0, 1] {
+            agents[side].set_remote(exchange, &records(&local[1 - side]));
+        }
+        while self.now < exchange + Duration::from_secs(5) {
+            for side in [0, 1] {
+                let (agent, host) = (&mut agents[side], hosts[side]);
+                for (remote, at, octets) in std::mem::take(&mut self.hosts[host].inbox) {
+                    // Refusals are counted.
+                    let _ = agent.handle_datagram(self.now, at, remote, &octets);
+                }
+                if agent.poll_timeout().is_some_and(|due| due <= self.now) {
+                    agent.handle_timeout(self.now);
+                }
+                while let Some(output) = agent.poll_output() {
+                    match output {
+                        Output::Transmit(transmit) => self.send(host, transmit),
+                        Output::Event(Event::PathFound { path, .. }) => found[side] = Some(path),
+                        Output::Event(_) => {}
+                    }
+                }
+            }
+            self.run(Duration::from_millis(5));
+        }
+        found
     }
 
     fn next(&self) -> Option<Instant> {

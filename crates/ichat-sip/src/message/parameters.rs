@@ -15,13 +15,15 @@ impl Parameters {
         Self::default()
     }
 
-    /// Reads `a;b=c;d="e;f"`. Never fails: what has no name is left out.
+    /// Reads `a;b=c;d="e;f"`. Never fails: what has no name, or one that could not be written (a
+    /// quote, a space), is left out, and so are control characters in values.
     pub fn parse(text: &str) -> Self {
         let pair = |piece: &str| match piece.split_once('=') {
             Some((name, value)) => {
                 let value = value.trim();
-                let value =
+                let mut value =
                     take_quoted(value).map_or_else(|| value.to_owned(), |(meaning, _)| meaning);
+                value.retain(|c| !c.is_control());
                 (name.trim().to_owned(), Some(value))
             }
             None => (piece.to_owned(), None),
@@ -29,7 +31,7 @@ impl Parameters {
         Self(
             split_outside(text, ';')
                 .map(pair)
-                .filter(|(name, _)| !name.is_empty())
+                .filter(|(name, _)| is_bare(name))
                 .collect(),
         )
     }
@@ -79,9 +81,7 @@ impl fmt::Display for Parameters {
             write!(f, ";{name}")?;
             let Some(value) = value else { continue };
             f.write_str("=")?;
-            // A host may hold colons and brackets (`received`, `maddr`); a URI's value may hold
-            // slashes and ampersands: all without quotes.
-            if is_token(&value.replace([':', '[', ']', '/', '&', '$', '@'], "")) {
+            if is_bare(value) {
                 f.write_str(value)?;
             } else {
                 write_quoted(f, value)?;
@@ -91,9 +91,30 @@ impl fmt::Display for Parameters {
     }
 }
 
+/// Whether it stands without quotes: a token, in which a host may have colons and brackets
+/// (`received`, `maddr`), and a URI slashes and ampersands.
+fn is_bare(text: &str) -> bool {
+    is_token(&text.replace([':', '[', ']', '/', '&', '$', '@'], ""))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_could_not_be_written_again_is_left_out() {
+        for (text, kept) in [
+            ("\"a=b;c=d", ""),
+            ("a b=c;d", ";d"),
+            ("a<b;c=d;e>f;g=h", ";g=h"),
+            ("a=\u{1}b", ";a=b"),
+            ("a=\"b\u{7f};c\"", ";a=\"b;c\""),
+        ] {
+            let parameters = Parameters::parse(text);
+            assert_eq!(parameters.to_string(), kept, "{text:?}");
+            assert_eq!(Parameters::parse(kept), parameters, "{text:?}");
+        }
+    }
 
     #[test]
     fn parameters_keep_their_order_and_ignore_case() {

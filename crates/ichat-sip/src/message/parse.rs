@@ -123,11 +123,13 @@ impl StartLine {
         if !is_version(version) {
             return Err("`SIP/2.0`");
         }
-        let uri = uri.trim();
-        let uri = uri
-            .strip_prefix('<')
-            .and_then(|uri| uri.strip_suffix('>'))
-            .unwrap_or(uri);
+        let mut uri = uri.trim();
+        while let Some(inner) = uri.strip_prefix('<').and_then(|uri| uri.strip_suffix('>')) {
+            uri = inner.trim();
+        }
+        if uri.is_empty() {
+            return Err("a URI");
+        }
         Ok(Self::Request {
             method,
             uri: Uri::parse(uri),

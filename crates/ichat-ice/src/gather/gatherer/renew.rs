@@ -107,6 +107,7 @@ impl Gatherer {
         let mut last = std::mem::replace(borrowed, Borrowed::ask(now, socket, turn, before));
         borrowed.settled = true;
         borrowed.watch_answers = answers;
+        self.relayed_before += last.relay.final_counters();
         while let Some(output) = last.relay.poll_output() {
             match output {
                 RelayOutput::Transmit(transmit) => {
@@ -124,9 +125,16 @@ impl Gatherer {
     pub(super) fn retry(&mut self, now: Instant) {
         let due = |relay: &Borrowed| relay.retry.is_some_and(|at| at <= now);
         while let Some(index) = self.relays.iter().position(due) {
-            let server = self.relays.remove(index).server;
-            self.relays
-                .retain(|relay| relay.server != server || !relay.relay.has_failed());
+            let spent = self.relays.remove(index);
+            let server = spent.server;
+            self.relayed_before += spent.relay.final_counters();
+            self.relays.retain(|relay| {
+                let is_spent = relay.server == server && relay.relay.has_failed();
+                if is_spent {
+                    self.relayed_before += relay.relay.final_counters();
+                }
+                !is_spent
+            });
             if self.borrow_from(now, server, None)
                 && let Some(borrowed) = self.relays.last_mut()
             {

@@ -1,6 +1,7 @@
 //! What a relay gives out, and what it says to a datagram.
 
 use std::net::{IpAddr, SocketAddr};
+use std::ops::AddAssign;
 
 use crate::Transmit;
 
@@ -75,4 +76,21 @@ pub struct RelayCounters {
     pub unsent: u64,
     /// Datagrams from the server that meant nothing.
     pub dropped: u64,
+}
+
+/// Adds those of another relay.
+impl AddAssign for RelayCounters {
+    fn add_assign(&mut self, other: Self) {
+        // By name, so that none is forgotten.
+        let Self {
+            received,
+            sent,
+            unsent,
+            dropped,
+        } = other;
+        self.received += received;
+        self.sent += sent;
+        self.unsent += unsent;
+        self.dropped += dropped;
+    }
 }
