@@ -17,6 +17,18 @@ macro_rules! requires {
     };
 }
 
+/// Leaves the test, with a line on standard error, if this machine's loopback has no IPv6.
+///
+/// Where the variable `CI` is set this is a failure: there, nothing is skipped.
+#[macro_export]
+macro_rules! requires_ipv6 {
+    () => {
+        if !$crate::program::has_ipv6() {
+            return;
+        }
+    };
+}
+
 /// The path of a program, from `PATH` and the folders of system programs.
 pub fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -34,17 +46,32 @@ pub fn is_there(name: &str) -> bool {
     if find(name).is_some() {
         return true;
     }
+    skips(&format!(
+        "{name} is not installed (scripts/test installs it)"
+    ));
+    false
+}
+
+/// Whether `::1` is there; if not, it says so past the capture of test output.
+///
+/// # Panics
+/// If it is not and the variable `CI` is set.
+pub fn has_ipv6() -> bool {
+    let found = std::net::UdpSocket::bind("[::1]:0").is_ok();
+    if !found {
+        skips("this machine has no IPv6");
+    }
+    found
+}
+
+fn skips(why: &str) {
     assert!(
         !is_ci(),
-        "{name} is not installed, and CI is set: nothing may be skipped here"
+        "{why}, and CI is set: nothing may be skipped here"
     );
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
     // Not eprintln!, which the test runner swallows when a test passes.
-    let _ = writeln!(
-        std::io::stderr(),
-        "\nSKIPPED: {test}: {name} is not installed (scripts/test installs it)"
-    );
-    false
+    let _ = writeln!(std::io::stderr(), "\nSKIPPED: {test}: {why}");
 }
 
 /// Nothing may be skipped.

@@ -1,5 +1,7 @@
 //! What others see of us over XMPP: presence, capabilities, messages, several devices.
 
+mod asked;
+
 use std::net::SocketAddr;
 
 use scenarios::ichat_call::{self, text};
@@ -364,7 +366,13 @@ fn a_name_that_old_ichats_refuse_is_warned_about() {
         .spawn()
         .finish(seconds(20));
     we.assert_reason("declined");
-    assert!(!we.all("warning").is_empty(), "{}", we.transcript);
+    let codes: Vec<&str> = we
+        .all("warning")
+        .iter()
+        .map(|warning| text(warning, "code"))
+        .collect();
+    // Before it rings, so that nobody has to guess why it is refused.
+    assert_eq!(codes, ["long-name", "rejected"], "{}", we.transcript);
     peer.verdict(VERDICT).assert_ok();
 }
 

@@ -4,6 +4,7 @@ mod contacts;
 mod crossing;
 mod gateway;
 mod late;
+mod unseen;
 
 use scenarios::ichat_call::{self, Finished, IchatCall};
 use scenarios::prosody::Account;

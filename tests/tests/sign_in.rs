@@ -2,12 +2,14 @@
 //! server is in `servers`.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 
 use scenarios::ichat_call::{self, Finished, Invocation, text};
 use scenarios::ports::{LOOPBACK, free_tcp};
 use scenarios::prosody::{Account, Prosody, Security};
-use scenarios::{SOON, requires, seconds};
+use scenarios::{SOON, requires, requires_ipv6, seconds};
+
+use crate::prosodies;
 
 /// Starts `answer`, waits until it is online, and interrupts it.
 fn signs_in(we: Invocation) -> Finished {
@@ -124,6 +126,36 @@ fn a_server_that_is_not_there_is_unreachable() {
         .account(&account)
         .set("--server", "no-such-host.invalid");
     does_not_sign_in(nowhere.set("--tls", "required"), "server-unreachable");
+}
+
+#[test]
+fn a_server_may_be_named_by_its_ipv6_address() {
+    requires!("prosody");
+    requires_ipv6!();
+    let server = Prosody::configured(Security::Plain, &|folder, address| {
+        prosodies::at(&["127.0.0.1", "::1"], folder, address, "", "")
+    });
+    let account = server.account("amy");
+    let six = SocketAddr::from((Ipv6Addr::LOCALHOST, account.server.port()));
+    let account = account.through(six);
+    let port = six.port();
+    for named in [format!("[::1]:{port}"), format!("[0:0::0:1]:{port}")] {
+        let we = ichat_call::answer().account(&account);
+        signs_in(we.set("--server", named));
+    }
+    // Without a port: nobody is at 5222.
+    let free = TcpListener::bind(("::1", 5222)).is_ok();
+    let we = ichat_call::answer()
+        .account(&account)
+        .set("--server", "[::1]");
+    if free {
+        let we = does_not_sign_in(we, "server-unreachable");
+        let message = text(we.last("error"), "message");
+        assert!(
+            message.contains("::1") && message.contains("5222"),
+            "{message}"
+        );
+    }
 }
 
 /// A server that says this to whoever connects, and then nothing or good-bye.

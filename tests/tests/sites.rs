@@ -14,19 +14,19 @@ impl Site {
     /// New accounts on the shared server, which all see each other's presence. Their names begin
     /// so, and none is signed in.
     pub(crate) fn friends<const COUNT: usize>(self, names: [&str; COUNT]) -> [Account; COUNT] {
+        let accounts = self.strangers(names);
         match self {
-            Self::Prosody => {
-                let server = Prosody::shared();
-                let accounts = names.map(|name| server.account(name));
-                server.befriend(&accounts.each_ref());
-                accounts
-            }
-            Self::Ejabberd => {
-                let server = Ejabberd::shared();
-                let accounts = names.map(|name| server.account(Security::Plain, name));
-                server.befriend(&accounts.each_ref());
-                accounts
-            }
+            Self::Prosody => Prosody::shared().befriend(&accounts.each_ref()),
+            Self::Ejabberd => Ejabberd::shared().befriend(&accounts.each_ref()),
+        }
+        accounts
+    }
+
+    /// The same, but nobody is on anybody's list.
+    pub(crate) fn strangers<const COUNT: usize>(self, names: [&str; COUNT]) -> [Account; COUNT] {
+        match self {
+            Self::Prosody => names.map(|name| Prosody::shared().account(name)),
+            Self::Ejabberd => names.map(|name| Ejabberd::shared().account(Security::Plain, name)),
         }
     }
 }

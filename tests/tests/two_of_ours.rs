@@ -2,7 +2,7 @@
 
 use scenarios::ichat_call::{self, Direction, text};
 use scenarios::prosody::Prosody;
-use scenarios::{SOON, pcap, requires, seconds, tone, wav::Wav};
+use scenarios::{SOON, pcap, requires, requires_ipv6, seconds, tone, wav::Wav};
 
 #[test]
 fn a_call_outlives_the_server_that_set_it_up() {
@@ -74,10 +74,7 @@ fn our_default_port_is_16402_or_one_below_or_any() {
 
 #[test]
 fn calls_over_ipv6_work() {
-    if std::net::UdpSocket::bind("[::1]:0").is_err() {
-        eprintln!("SKIPPED: this machine has no IPv6");
-        return;
-    }
+    requires_ipv6!();
     let callee = ichat_call::answer()
         .set("--bind", "::1")
         .flag("--auto")

@@ -1,5 +1,7 @@
 //! `contacts`: who could be called, and why the others cannot.
 
+mod table;
+
 use std::time::Duration;
 
 use ichat_endpoint::{Person, PersonDevice, Reach, survey};
@@ -37,10 +39,8 @@ pub(crate) async fn contacts(args: ContactsArgs, printer: &mut Printer) -> Resul
         };
         printer.line(&format!("Nobody {whom}."));
     }
-    for person in &people {
-        for line in lines(person) {
-            printer.line(&line);
-        }
+    for line in table::lines(&people) {
+        printer.line(&line);
     }
     Ok(0)
 }
@@ -74,63 +74,12 @@ fn device(device: &PersonDevice) -> Value {
     })
 }
 
-/// The person, and a line for each device where there are several.
-fn lines(person: &Person) -> Vec<String> {
-    let mut lines = vec![line(person)];
-    if person.devices.len() > 1 {
-        lines.extend(person.devices.iter().map(device_line));
-    }
-    lines
-}
-
-fn line(person: &Person) -> String {
-    let mut line = format!(
-        "{} {}",
-        telephone(person.reach == Reach::Callable),
-        person.jid
-    );
-    if let Some(name) = &person.name {
-        line.push_str(&format!(" ({name})"));
-    }
-    line.push_str(&format!(", {}", person.availability));
-    match (&person.reach, person.dialect) {
-        (Reach::Callable, Some(dialect)) => {
-            line.push_str(&format!(", can be called ({dialect})"));
-        }
-        (Reach::Callable, None) => line.push_str(", can be called"),
-        (Reach::Not(why), _) => line.push_str(&format!(", cannot be called: {why}")),
-    }
-    if person.asks {
-        line.push_str("; asks to see you, and cannot call you before (answer --accept)");
-    }
-    if let Some(message) = &person.message {
-        line.push_str(&format!(" — {message}"));
-    }
-    line
-}
-
-fn device_line(device: &PersonDevice) -> String {
-    let kind = match device.dialect {
-        Some(dialect) if device.is_ichat => format!("iChat, {dialect}"),
-        Some(_) | None => "no iChat".to_owned(),
-    };
-    let telephone = telephone(device.is_callable);
-    format!(
-        "    {telephone} {}, {}, {kind}",
-        device.jid, device.availability
-    )
-}
-
-/// iChat's green telephone.
-fn telephone(callable: bool) -> &'static str {
-    if callable { "☎" } else { " " }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn on_the_list() -> Person {
+    /// An iChat and another program, on the contact list.
+    pub(super) fn on_the_list() -> Person {
         let device = |resource: &str, ichat: bool| PersonDevice {
             jid: format!("mac@im.test/{resource}"),
             availability: "available",
@@ -150,40 +99,6 @@ mod tests {
             asks: false,
             devices: vec![device("iChat", true), device("psi", false)],
         }
-    }
-
-    #[test]
-    fn whoever_can_be_called_has_a_telephone_and_several_devices_are_told_apart() {
-        assert_eq!(
-            lines(&on_the_list()),
-            [
-                "☎ mac@im.test (Mac), available, can be called (legacy) — tea",
-                "    ☎ mac@im.test/iChat, available, iChat, legacy",
-                "      mac@im.test/psi, available, no iChat",
-            ]
-        );
-    }
-
-    #[test]
-    fn whoever_cannot_be_called_is_told_why_and_whether_they_ask_for_us() {
-        let person = Person {
-            name: None,
-            availability: "offline",
-            message: None,
-            is_ichat: false,
-            dialect: None,
-            reach: Reach::Not("not online".to_owned()),
-            asks: true,
-            devices: Vec::new(),
-            ..on_the_list()
-        };
-        assert_eq!(
-            lines(&person),
-            [
-                "  mac@im.test, offline, cannot be called: not online; asks to see you, and cannot \
-              call you before (answer --accept)"
-            ]
-        );
     }
 
     #[test]

@@ -111,14 +111,16 @@ fn a_mac_and_we_who_ring_each_other_have_one_call(site: Site) {
 
 fn of_two_who_call_at_the_same_time_one_is_answered_and_one_hears_that_we_are_busy(site: Site) {
     let [ours, mac, other] = site.friends(["amy", "mac", "eve"]);
+    // Both wait for us, and ring as soon as we come: however slow this machine is, neither has
+    // begun to talk before the other rings.
+    let calls = [&mac, &other].map(|account| {
+        let call = standin::call(account, &ours.jid).set("--duration", "1");
+        let call = call.spawn();
+        call.wait_online();
+        call
+    });
     let we = ichat_call::answer().account(&ours).flag("--auto").spawn();
-    we.wait_for("online", SOON);
-    let call = |account| {
-        standin::call(account, &ours.jid)
-            .set("--duration", "1")
-            .spawn()
-    };
-    let verdicts = [call(&mac), call(&other)].map(|peer| peer.verdict(seconds(20)));
+    let verdicts = calls.map(|peer| peer.verdict(seconds(20)));
     let mut ends = verdicts.each_ref().map(|verdict| {
         // Who was not answered may see that we talk to the other before it hears that we are busy.
         let faults = verdict.field("faults").to_string();

@@ -249,15 +249,15 @@ mod tests {
     /// A listener whose queue is full: further connections wait, as they do for a host behind a
     /// firewall that drops packets.
     #[cfg(target_os = "linux")]
-    fn black_hole() -> (socket2::Socket, Vec<socket2::Socket>, SocketAddr) {
+    fn black_hole(any: SocketAddr) -> (socket2::Socket, Vec<socket2::Socket>, SocketAddr) {
         use socket2::{Domain, Socket, Type};
-        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let family = Domain::for_address(any);
+        let listener = Socket::new(family, Type::STREAM, None).unwrap();
         listener.bind(&any.into()).unwrap();
         listener.listen(0).unwrap();
         let address = listener.local_addr().unwrap();
         let waiting = (0..4).map(|_| {
-            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            let socket = Socket::new(family, Type::STREAM, None).unwrap();
             socket.set_nonblocking(true).unwrap();
             let _ = socket.connect(&address);
             socket
@@ -269,12 +269,33 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn an_address_that_is_silent_holds_the_next_one_up_for_a_quarter_of_a_second() {
-        let (_listener, _waiting, silent) = black_hole();
+        let (_listener, _waiting, silent) = black_hole("127.0.0.1:0".parse().unwrap());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let alive = listener.local_addr().unwrap();
         let begun = std::time::Instant::now();
         assert_eq!(race(&[silent, alive]).await.unwrap().address, alive);
         let took = begun.elapsed();
         assert!(took >= STAGGER && took < Duration::from_secs(2), "{took:?}");
+    }
+
+    /// A network whose IPv6 leads nowhere, at its worst: all addresses of that family are silent.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_host_whose_ipv6_addresses_are_silent_is_reached_by_ipv4_at_once() {
+        let any = SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 0));
+        if std::net::TcpListener::bind(any).is_err() {
+            assert!(std::env::var_os("CI").is_none(), "CI has IPv6");
+            return;
+        }
+        let holes = [black_hole(any), black_hole(any), black_hole(any)];
+        let silent = holes.iter().map(|(_, _, address)| *address);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let alive = listener.local_addr().unwrap();
+        let order = interleaved(silent.chain([alive]));
+        let begun = std::time::Instant::now();
+        assert_eq!(race(&order).await.unwrap().address, alive);
+        let took = begun.elapsed();
+        // Not behind all of them.
+        assert!(took >= STAGGER && took < 3 * STAGGER, "{took:?}");
     }
 }
