@@ -178,7 +178,8 @@ fn a_storm_of_junk_at_our_port_costs_a_call_nothing() {
     }
     let we = we.finish(seconds(30));
     we.assert_reason("hangup").assert_nothing_lost();
-    assert_dropped(&we, &["unknown_source", "unknown_kind", "sip"]);
+    // The socket's queue holds the beginning of the storm, which is noise; the rest gets no further.
+    assert_dropped(&we, &["unknown_kind"]);
     let verdict = peer.verdict(VERDICT);
     verdict.assert_ok().assert_heard_all();
     if let Err(problem) = ulaw::compare(&words(2), &verdict.heard(), 0) {

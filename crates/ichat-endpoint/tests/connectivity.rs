@@ -231,7 +231,7 @@ fn what_was_dropped_stays_counted_when_another_device_accepts_and_when_all_is_ov
     // One device that rings checks us; others send what is for nobody.
     let early = route("192.168.1.5:16402", "203.0.113.5:16402");
     ways.handle_datagram(now, early, &check_for(&ours[0], 1));
-    let mut nobodys = ours[0].clone();
+    let mut nobodys = ours[0];
     nobodys.id = CandidateId::new(0xdead_beef);
     for number in 0..4 {
         ways.handle_datagram(now, early, &check_for(&nobodys, number));

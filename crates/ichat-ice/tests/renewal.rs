@@ -133,7 +133,9 @@ fn what_a_relay_did_not_pass_on_stays_counted_when_another_takes_its_place() {
     let before = lent(&world, host)[0];
     for number in 0..200 {
         // More than may wait for the server's permission.
-        world.send(host, datagram(before, addr(PEER), &[number; 10]));
+        let transmit = datagram(before, addr(PEER), &[number; 10]);
+        let gatherer = &mut world.hosts[host].gatherer;
+        assert!(gatherer.send_relayed(world.now, &transmit));
     }
     world.run(Duration::from_secs(1));
     let unsent = world.hosts[host].gatherer.unsent();
