@@ -304,7 +304,7 @@ async fn an_address_that_turns_up_in_a_call_is_told_in_an_invitation_with_the_ot
     let [host, reflexive] = &told.1[..] else {
         panic!("{told:?}")
     };
-    assert_eq!(rang.1, [host.clone()], "with the id that the peer knows");
+    assert_eq!(rang.1, [*host], "with the id that the peer knows");
     assert_eq!(reflexive.kind, CandidateKind::ServerReflexive);
     assert_eq!(reflexive.address.address(), mapped);
 }
