@@ -116,8 +116,10 @@ impl fmt::Display for Summary {
         let calm = self.connected().filter(|report| !report.is_disturbed_early);
         let found = Spread::of(calm.filter_map(|report| report.took));
         writeln!(f, "from both lists known to a path on both sides: {found}")?;
-        let trips = self.connected().map(|report| report.round_trip);
-        writeln!(f, "a round trip of media: {}", Spread::of(trips))?;
+        let trips = Spread::of(self.connected().map(|report| report.round_trip));
+        if trips.0.last().is_some_and(|longest| !longest.is_zero()) {
+            writeln!(f, "a round trip of media: {trips}")?;
+        }
         let mut mishaps: BTreeMap<&str, Vec<&Report>> = BTreeMap::new();
         for report in all {
             if let Some((name, _)) = report.recovered {
