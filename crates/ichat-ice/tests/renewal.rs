@@ -104,6 +104,9 @@ fn when_a_nat_restarts_the_relay_is_asked_for_another_address() {
     world.run(Duration::from_secs(21));
     let before = lent(&world, host);
     assert_eq!(news(&world, host), [(0, true, before[0])]);
+    let peer = add_peer(&mut world);
+    world.send(host, datagram(before[0], addr(PEER), b"first"));
+    world.run(ms(100));
     // The server knows us by our mapped address, and never says that it knows another one not.
     world.hosts[host].nat = nat(LATER);
     world.run(Duration::from_secs(6));
@@ -116,13 +119,14 @@ fn when_a_nat_restarts_the_relay_is_asked_for_another_address() {
     ];
     assert_eq!(news(&world, host), expected);
     assert!(failures(&world, host).is_empty());
-    let peer = add_peer(&mut world);
     world.send(host, datagram(after[0], addr(PEER), b"hello"));
     world.run(ms(100));
-    assert_eq!(
-        world.hosts[peer].inbox,
-        [(after[0], addr(PEER), b"hello".to_vec())]
-    );
+    let expected = [(before[0], &b"first"[..]), (after[0], b"hello")];
+    let expected = expected.map(|(from, text)| (from, addr(PEER), text.to_vec()));
+    assert_eq!(world.hosts[peer].inbox, expected);
+    let gatherer = &world.hosts[host].gatherer;
+    assert_eq!(gatherer.relay_counters()[0].sent, 1);
+    assert_eq!(gatherer.relayed_in_all().sent, 2, "the relay before counts");
 }
 
 #[test]

@@ -23,7 +23,6 @@ impl Agent {
             has_base(check.key.base) && locals.iter().any(ours)
         });
         self.form_pairs();
-        self.make_haste();
         self.try_anew(now);
         self.next_start = now;
         self.leave_gone(now);

@@ -131,7 +131,6 @@ impl Agent {
             }
         }
         self.put_sought_first();
-        self.make_haste();
         self.next_start = now;
         self.try_anew(now);
     }

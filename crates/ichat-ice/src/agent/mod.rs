@@ -29,6 +29,7 @@ pub use self::pairs::{Pair, PairClass, pair_list};
 use self::remotes::Remotes;
 use self::route::{Route, RouteId};
 use self::select::Selected;
+use self::urgency::Haste;
 use crate::random::Random;
 use crate::stun::{CheckRequest, CheckUsername, TransactionId};
 use crate::{LocalCandidate, Transmit};
@@ -65,8 +66,7 @@ pub struct Agent {
     /// The path that was in use until its address went away.
     previous: Option<Path>,
     failed: bool,
-    /// How many pairs may still begin in haste.
-    quick_left: u32,
+    haste: Haste,
     timings: Timings,
     legacy_stun_header: bool,
     random: Random,
@@ -90,7 +90,7 @@ impl Agent {
             selected: None,
             previous: None,
             failed: false,
-            quick_left: urgency::MAX_QUICK,
+            haste: Haste::new(now),
             timings: config.timings,
             legacy_stun_header: config.legacy_stun_header,
             random: Random::new(config.seed),
@@ -121,7 +121,6 @@ impl Agent {
         }
         if any_new {
             // Maybe because the peer's network has changed.
-            self.make_haste();
             self.ask_path(now);
         }
         self.handle_timeout(now);

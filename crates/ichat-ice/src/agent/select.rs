@@ -136,7 +136,6 @@ impl Agent {
             route.expect_nothing();
         }
         self.failed = false;
-        self.make_haste();
         self.selected = Some(Selected {
             id,
             path,

@@ -1,22 +1,43 @@
 //! What is more urgent while a call is up and its path is gone or silent.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::watch::Health;
 use super::{Agent, Check, PairClass};
 
-/// Pairs that are repeated [sooner](super::Timings::quick_resend) than others, from one reason to look
-/// for another path to the next: our addresses or the peer's have changed, the path is in doubt, or
-/// was taken. With three repetitions more for each that is 24 datagrams.
-pub(super) const MAX_QUICK: u32 = 8;
+/// Pairs that may begin in haste within [`WINDOW`]: with three
+/// [repetitions](super::Timings::quick_resend) more for each that is 24 datagrams a second.
+const MAX_QUICK: u32 = 8;
+const WINDOW: Duration = Duration::from_secs(1);
 
-impl Agent {
-    /// There is a reason to look for another path.
-    pub(super) fn make_haste(&mut self) {
-        self.quick_left = MAX_QUICK;
+/// How many pairs may still begin in haste.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Haste {
+    since: Instant,
+    left: u32,
+}
+
+impl Haste {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            since: now,
+            left: MAX_QUICK,
+        }
     }
 
+    /// Whether one more may.
+    fn take(&mut self, now: Instant) -> bool {
+        if now.saturating_duration_since(self.since) >= WINDOW {
+            *self = Self::new(now);
+        }
+        let takes = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        takes
+    }
+}
+
+impl Agent {
     /// Whether the check that is about to be sent for the pair at `place` begins it, and is repeated
     /// sooner than usual. A peer that checks over a pair which was not in use before may have moved,
     /// and hear nothing until it is checked back.
@@ -31,9 +52,7 @@ impl Agent {
             },
             None => self.previous.is_some(),
         };
-        let takes = in_need && self.quick_left > 0;
-        self.quick_left -= u32::from(takes);
-        takes
+        in_need && self.haste.take(now)
     }
 
     /// Where the peer was last, while a call looks for another path.

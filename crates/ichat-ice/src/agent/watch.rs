@@ -222,7 +222,6 @@ impl Agent {
             lost: false,
         };
         tracing::debug!(?id, "path in doubt");
-        self.make_haste();
         self.send_probes(now);
     }
 

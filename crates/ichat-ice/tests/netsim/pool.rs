@@ -116,8 +116,10 @@ impl fmt::Display for Summary {
         let calm = self.connected().filter(|report| !report.is_disturbed_early);
         let found = Spread::of(calm.filter_map(|report| report.took));
         writeln!(f, "from both lists known to a path on both sides: {found}")?;
-        let trips = self.connected().map(|report| report.round_trip);
-        writeln!(f, "a round trip of media: {}", Spread::of(trips))?;
+        let trips = Spread::of(self.connected().map(|report| report.round_trip));
+        if trips.0.last().is_some_and(|longest| !longest.is_zero()) {
+            writeln!(f, "a round trip of media: {trips}")?;
+        }
         let mut mishaps: BTreeMap<&str, Vec<&Report>> = BTreeMap::new();
         for report in all {
             if let Some((name, _)) = report.recovered {
@@ -132,13 +134,22 @@ impl fmt::Display for Summary {
             writeln!(f, "longest silence of either side after {name}: {all}")?;
             writeln!(f, "    where a round trip takes less than {NEAR:?}: {near}")?;
         }
-        let most = |of: fn(&Report) -> u64| all.iter().map(of).max().unwrap_or(0);
+        let most = |of: fn(&Report) -> u64| {
+            let most = all.iter().max_by_key(|report| of(report));
+            most.map_or((0, 0), |report| (of(report), report.seed))
+        };
+        let (checks, thorough) = most(|report| report.checks);
+        let (datagrams, busiest) = most(|report| report.busiest_second as u64);
+        let (longest, _) = most(|report| report.virtual_time.as_secs());
+        let (silent, quietest) = most(|report| {
+            let silence = report.recovered.map(|(_, silence)| silence.as_millis());
+            silence.map_or(0, |silence| u64::try_from(silence).unwrap())
+        });
         write!(
             f,
-            "of one side at most: {} checks in a run, {} datagrams in a second; longest run {} s",
-            most(|report| report.checks),
-            most(|report| report.busiest_second as u64),
-            most(|report| report.virtual_time.as_secs())
+            "of one side at most: {checks} checks in a run (seed {thorough}), {datagrams} datagrams in \
+             a second (seed {busiest}); longest silence {silent} ms (seed {quietest}), longest run \
+             {longest} s"
         )
     }
 }

@@ -24,6 +24,7 @@ const BUSIEST_SECOND: usize = 250;
 /// What became of a run.
 #[derive(Clone, Debug)]
 pub struct Report {
+    pub seed: u64,
     /// What the oracle said of the network when the path was found.
     pub is_direct: bool,
     pub kinds: [Option<PathKind>; 2],
@@ -190,6 +191,7 @@ impl Run {
         }
         self.check_order()?;
         Ok(Report {
+            seed: plan.seed,
             is_disturbed_early: early,
             is_direct,
             kinds,
