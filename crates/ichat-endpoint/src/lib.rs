@@ -7,6 +7,7 @@ pub mod driver;
 pub mod drops;
 pub mod event;
 pub mod introductions;
+mod lookout;
 pub mod media;
 pub mod pcap;
 pub mod seed;

@@ -423,7 +423,9 @@ impl Leg {
         self.media.finish(now, media_expected, book);
         let tally = &book.tally;
         let connected = tally.connected && !vanished;
-        if connected && !self.dialog.caller && tally.acks == 0 {
+        // As often as our 200 came again, an ACK may have been lost.
+        let missed = tally.acks == 0 && !self.options.lossy;
+        if connected && !self.dialog.caller && missed {
             book.faults.add("no ACK came");
         }
         if let (Some(_), true) = (sip.pings, connected) {

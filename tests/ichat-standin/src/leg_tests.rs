@@ -299,3 +299,24 @@ fn an_endpoint_is_held_to_more_than_an_ichat() {
     pair.run(5);
     assert!(pair.faults(1).contains("rport") && pair.faults(1).contains("more than audio"));
 }
+
+#[test]
+fn where_datagrams_get_lost_what_is_missing_because_of_it_is_no_fault() {
+    let lossy = |callee_knows: bool| {
+        let mut pair = Pair::new(|caller, callee| {
+            caller.media.lose_every = 3;
+            caller.sip.drop_ack = 99;
+            caller.sip.drop_bye = 2;
+            callee.lossy = callee_knows;
+        });
+        pair.run(12);
+        assert_eq!(pair.ended(1).0, "remote-hangup", "{:?}", pair.log);
+        assert_eq!(pair.books[1].tally.acks, 0);
+        pair.faults(1)
+    };
+    assert_eq!(lossy(true), "");
+    let found = lossy(false);
+    for word in ["no ACK came", "of nothing before the end", "are missing"] {
+        assert!(found.contains(word), "{word}: {found}");
+    }
+}

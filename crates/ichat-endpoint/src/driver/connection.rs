@@ -15,6 +15,7 @@ use super::moves::LOOK_INTERVAL;
 use super::unsent::Unsent;
 use crate::connectivity::{Connectivity, ConnectivityOutput};
 use crate::introductions::{self, Parties};
+use crate::lookout::Lookout;
 use crate::seed::Seed;
 
 /// How long servers that know addresses of ours may keep a call waiting \[I\].
@@ -42,6 +43,7 @@ pub(super) struct Connection {
     pub(super) dialled: Vec<SocketAddr>,
     /// When to look at our addresses.
     pub(super) next_look: Instant,
+    pub(super) lookout: Lookout,
     /// When to say that the path is lost.
     pub(super) worry_at: Option<Instant>,
     /// What could not leave.
@@ -92,6 +94,7 @@ impl Driver {
             early: Early::default(),
             dialled: Vec::new(),
             next_look: now + LOOK_INTERVAL,
+            lookout: Lookout::default(),
             worry_at: None,
             unsent: Unsent::default(),
             news: false,

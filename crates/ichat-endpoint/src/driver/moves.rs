@@ -4,11 +4,13 @@ use std::time::{Duration, Instant};
 
 use super::Driver;
 use super::connection::GATHER_PATIENCE;
-use crate::addresses::usable_addresses;
 
 /// How often the addresses of this machine are looked at while that is of use: far less than half a
-/// second, in which the peer would notice. It takes some ten microseconds.
+/// second, in which the peer would notice.
 pub(super) const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+
+/// How soon what was seen is asked for: by then it is there, as a rule.
+const ANSWER: Duration = Duration::from_millis(10);
 
 impl Driver {
     /// Follows the addresses of this machine while a call rings or is up.
@@ -17,9 +19,13 @@ impl Driver {
         if !self.follows() {
             return;
         }
-        let Ok(found) = usable_addresses(&[]) else {
+        let Some(connection) = &mut self.connection else {
             return;
         };
+        let Some(found) = connection.lookout.look() else {
+            return self.look_at(now + ANSWER);
+        };
+        let found = found.unwrap_or_default();
         if found.is_empty() || found == self.locals {
             return;
         }
