@@ -13,7 +13,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use ichat_ice::stun::{CheckRequest, CheckUsername, TransactionId};
+use ichat_ice::stun::{self, CheckRequest, CheckUsername, Message, TransactionId};
 use ichat_ice::{
     Agent, AgentConfig, ChangeCause, Event, Handled, LocalCandidate, Output, PathKind,
 };
@@ -94,6 +94,45 @@ fn media_that_may_not_be_heard_yet_brings_the_next_check_forward() {
     // From elsewhere it brings nothing.
     assert!(!agent.note_traffic(start + SECOND, local, addr(CABLE)));
     assert!(checks(&mut agent).is_empty());
+}
+
+/// Found by fuzzing: the loss was due before the verdict that tells it, again and again.
+#[test]
+fn a_path_whose_one_answer_took_half_a_minute_is_lost_in_time_and_nothing_is_due_twice() {
+    let start = Instant::now();
+    let mut agent = agent(start, &[host(1, OURS)]);
+    agent.set_remote(start, &records(&[host(2, THEIRS)]));
+    let first = checks(&mut agent).remove(0);
+    let (local, remote) = (addr(OURS), addr(THEIRS));
+    let ours = host(1, OURS).candidate.id;
+    let late = start + 29 * SECOND;
+    while let Some(due) = agent.poll_timeout().filter(|due| *due < late) {
+        agent.handle_timeout(due);
+        checks(&mut agent);
+    }
+    let request = Message::decode(&first.octets).unwrap();
+    let answer = stun::answer(&request, local, 0).unwrap();
+    let handled = agent.handle_datagram(late, local, remote, &answer);
+    assert_eq!(handled, Ok(Handled::Response));
+    let handled = agent.handle_datagram(late, local, remote, &check(ours, 2));
+    assert_eq!(handled, Ok(Handled::Answered));
+    for frame in 0..20 {
+        assert!(agent.note_traffic(late + ms(20 * frame), local, remote));
+    }
+    let mut now = late + ms(400);
+    let mut lost = None;
+    while let Some(due) = agent.poll_timeout().filter(|_| now < late + 90 * SECOND) {
+        now = due;
+        agent.handle_timeout(now);
+        assert!(agent.poll_timeout().is_none_or(|due| due > now));
+        while let Some(output) = agent.poll_output() {
+            if let Output::Event(Event::PathLost { .. }) = output {
+                lost = Some(now - late);
+            }
+        }
+    }
+    let silence = Timings::default().silence + ms(380);
+    assert_eq!(lost, Some(silence + Timings::default().lost));
 }
 
 #[test]

@@ -61,8 +61,8 @@ pub struct Timings {
     /// packets of 20 ms.
     pub silence: Duration,
     /// How long a doubted path has to answer before another that does answer takes over: 150 ms, or
-    /// one and a half round trips and 50 ms where that is more. With [`silence`](Self::silence) and
-    /// a round trip of up to 60 ms neither side misses half a second.
+    /// one and a half round trips and 50 ms where that is more, at most [`lost`](Self::lost). With
+    /// [`silence`](Self::silence) and a round trip of up to 60 ms neither side misses half a second.
     pub verdict: Duration,
     /// How long a path is doubted before it counts as lost: 30 s.
     pub lost: Duration,

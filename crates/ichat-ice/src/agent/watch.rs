@@ -206,6 +206,9 @@ impl Agent {
             route.streak = 0;
             patience = patience.max(route.round_trip * 3 / 2 + MARGIN);
         }
+        // An answer counts for as long as its pair is tried, and makes a round trip of half a minute.
+        // The verdict is no later than the loss, which it tells.
+        let patience = patience.min(self.timings.lost);
         let Some(selected) = &mut self.selected else {
             return;
         };
