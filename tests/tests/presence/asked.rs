@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use scenarios::ichat_call::{self, text};
+use scenarios::ichat_call;
 use scenarios::prosody::Account;
 use scenarios::xmpp::{Client, attribute, has};
 use scenarios::{SOON, seconds};
