@@ -11,12 +11,14 @@ pub(crate) const HEARD: &str = "heard.wav";
 
 /// What a stand-in complains of where packets get lost, or where one checks from a new address
 /// before the server has told of it.
-const LOSSES: [&str; 4] = [
+const LOSSES: [&str; 5] = [
     "packets are missing",
     "the SR's packet count is more than 25 from what came",
     "is none of the candidates that the peer listed",
     // Ours answers repetitions for a second or a few; of three, all may be lost.
     "BYE was not answered",
+    // The other's BYE was lost, and so was its first repetition.
+    "more than 1 s of nothing before the end",
 ];
 
 /// What one program came to.
