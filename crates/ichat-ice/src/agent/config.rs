@@ -31,7 +31,7 @@ pub struct Timings {
     /// From a check to its first repetition: 500 ms \[I\]. Each interval is 1.5 times the one before.
     pub first_resend: Duration,
     /// The same for pairs that begin while a call is up and its path is gone or silent, and for those
-    /// that the peer begins to check in a call, eight a second: 50 ms, doubled twice (50, 100, 200),
+    /// that the peer begins to check in a call, eight a second (or two that no list names): 50 ms, doubled twice (50, 100, 200),
     /// and from then on as usual. That makes three checks a pair more, 24 a second.
     pub quick_resend: Duration,
     /// The longest interval between repetitions: 2 s \[I\].

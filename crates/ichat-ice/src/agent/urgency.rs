@@ -9,6 +9,9 @@ use super::{Agent, Check, PairClass};
 /// Pairs that may begin in haste within [`WINDOW`]: with three
 /// [repetitions](super::Timings::quick_resend) more for each that is 24 datagrams a second.
 const MAX_QUICK: u32 = 8;
+/// For how many of the lists' pairs one counts that only the peer's checks made: where both NATs map by
+/// port each check back makes another, and none of them leads anywhere.
+const WEIGHT_OF_UNLISTED: u32 = 4;
 const WINDOW: Duration = Duration::from_secs(1);
 
 /// How many pairs may still begin in haste.
@@ -26,14 +29,14 @@ impl Haste {
         }
     }
 
-    /// Whether one more may.
-    fn take(&mut self, now: Instant) -> bool {
+    /// Whether one more of this weight may.
+    fn take(&mut self, now: Instant, weight: u32) -> bool {
         if now.saturating_duration_since(self.since) >= WINDOW {
             *self = Self::new(now);
         }
-        let takes = self.left > 0;
-        self.left = self.left.saturating_sub(1);
-        takes
+        let left = self.left.checked_sub(weight);
+        self.left = left.unwrap_or(self.left);
+        left.is_some()
     }
 }
 
@@ -52,7 +55,12 @@ impl Agent {
             },
             None => self.previous.is_some(),
         };
-        in_need && self.haste.take(now)
+        let weight = if check.is_listed {
+            1
+        } else {
+            WEIGHT_OF_UNLISTED
+        };
+        in_need && self.haste.take(now, weight)
     }
 
     /// Where the peer was last, while a call looks for another path.
