@@ -46,7 +46,18 @@ fn talks(Ringing { we, peer }: Ringing) {
     let peer = peer.verdict(seconds(20));
     let transcript = format!("{}\n{}", we.transcript, peer.transcript());
     we.assert_reason("hangup").assert_no_error();
-    peer.assert_ok().assert_ended("remote-hangup");
+    // We hang up three times in the two seconds that we wait, and all may be lost.
+    if peer.field("ended") != "dead-air" {
+        peer.assert_ok().assert_ended("remote-hangup");
+    } else {
+        let silence = ["dead air: nothing came", "BYE was not answered"];
+        let faults = peer.field("faults").as_array().cloned().unwrap_or_default();
+        let excused = |fault: &serde_json::Value| {
+            let fault = fault.as_str().unwrap_or_default();
+            silence.iter().any(|silent| fault.contains(silent))
+        };
+        assert!(faults.iter().all(excused), "{transcript}");
+    }
     peer.assert_dialect("conference").assert_checked_path();
     let kind = we.last("path")["kind"].as_str();
     assert!(matches!(kind, Some("host" | "prflx")), "{transcript}");

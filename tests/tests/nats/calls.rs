@@ -13,7 +13,7 @@ use scenarios::standin::{self, Standin};
 use scenarios::{SOON, seconds, ulaw, wav::Wav};
 
 use super::ends::HEARD;
-pub(crate) use super::ends::{Call, End};
+pub(crate) use super::ends::{Call, End, Network};
 
 /// What the caller sings, and what the callee does.
 const TONES: [f64; 2] = [500.0, 800.0];

@@ -4,7 +4,7 @@ use scenarios::internet::Internet;
 use scenarios::nat::Nat;
 use scenarios::requires_internet;
 
-use super::calls::{Between, Dialect, Scene};
+use super::calls::{Between, Dialect, Network, Scene};
 
 /// A call in which a third of everything that one router passes on is lost, each way.
 fn lossy(dialect: Dialect) {
@@ -17,7 +17,7 @@ fn lossy(dialect: Dialect) {
             .lasting("3")
             .flags("--lossy");
         let call = scene.call(between);
-        call.assert_talked_with_losses();
+        call.assert_talked_over(Network::Lossy);
         for end in &call.ends {
             assert!(end.lost > 0, "nothing was lost\n{}", call.transcript());
         }

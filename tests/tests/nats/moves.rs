@@ -11,7 +11,7 @@ use scenarios::prosody::DOMAIN;
 use scenarios::stalls::Stalls;
 use scenarios::{SOON, requires, requires_internet, seconds};
 
-use super::calls::{Between, Call, Dialect, End, Scene};
+use super::calls::{Between, Call, Dialect, End, Network, Scene};
 
 /// No longer may either side be unheard, beside what the change itself takes, and what the machine
 /// is late by.
@@ -62,7 +62,7 @@ fn during(
         eprintln!("{heard}");
         assert!(gap <= limit, "{heard}\n{}", call.transcript());
     }
-    call.assert_talked_with_losses();
+    call.assert_talked_over(Network::Interrupted);
     call
 }
 

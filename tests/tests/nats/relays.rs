@@ -4,7 +4,7 @@ use scenarios::internet::Internet;
 use scenarios::nat::Nat;
 use scenarios::{requires, requires_internet};
 
-use super::calls::{Between, Dialect, Scene};
+use super::calls::{Between, Dialect, Network, Scene};
 
 #[test]
 fn two_symmetric_nats_are_overcome_by_the_relay_that_the_server_offers() {
@@ -71,7 +71,8 @@ fn who_gets_another_address_in_a_relayed_call_is_relayed_anew() {
             caller.wait_a_second();
             homes[moved].change_address();
         });
-        call.assert_talked_with_losses().assert_kind(&["relay"]);
+        call.assert_talked_over(Network::Interrupted)
+            .assert_kind(&["relay"]);
         for end in &call.ends {
             assert!(end.heard_seconds() > 4.0, "{}", call.transcript());
         }
