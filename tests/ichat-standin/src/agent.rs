@@ -19,8 +19,9 @@ use std::time::{Duration, Instant};
 
 const ROSTER: &str = "jabber:iq:roster";
 const VERSION: &str = "jabber:iq:version";
-/// An answer to a query of ours is there by then.
-const IQ_TIME: Duration = Duration::from_secs(5);
+/// An answer to a query of ours is there by then: also from a peer whose stream broke, and which had to
+/// find that out and come back before it could answer.
+const IQ_TIME: Duration = Duration::from_secs(15);
 
 /// What an id of ours stands for.
 #[derive(Debug)]
