@@ -21,11 +21,13 @@ pub(crate) enum Network {
     Lossy,
 }
 
-/// What a stand-in complains of where nobody heard a BYE, or its answer.
-const LOST_BYES: [&str; 3] = [
+/// What a stand-in complains of where nobody heard a BYE, its answer, or an ACK.
+const LOST_BYES: [&str; 4] = [
     "BYE was not answered",
     "more than 1 s of nothing before the end",
     "dead air: nothing came",
+    // Each repetition of its 200 gets another, but a short call has only three.
+    "no ACK came",
 ];
 /// How a call ends for ours, and for a stand-in, if no BYE arrives.
 const SILENCE: [&str; 2] = ["media-timeout", "dead-air"];
