@@ -1,7 +1,7 @@
 //! Two agents in one process, a NAT in front of one of them, and a network that loses a third of
 //! all datagrams: prints what they say to each other until both have a path.
 //!
-//! `cargo run --example ladder [seed]`
+//! `cargo run --example two_agents [seed]`
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
