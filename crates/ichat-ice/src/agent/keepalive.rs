@@ -42,7 +42,14 @@ impl Agent {
     /// Asks on each path that is kept open, and repeats what stays unanswered. One in reserve that
     /// does not answer is none any more; the one in use is [doubted](Self::watch).
     pub(super) fn keep_alive(&mut self, now: Instant) {
+        // For each that is given up the next best comes into reserve, and may be overdue itself.
+        while self.keep_tended_alive(now) {}
+    }
+
+    /// True if one in reserve was given up.
+    fn keep_tended_alive(&mut self, now: Instant) -> bool {
         let timings = self.timings;
+        let mut given_up = false;
         let selected = self.selected.as_ref().map(|selected| selected.id);
         for id in self.tended() {
             let Some(route) = self.route_mut(id) else {
@@ -69,6 +76,7 @@ impl Agent {
                 {
                     route.dead = true;
                     route.keepalive = Keepalive::Idle { until: None };
+                    given_up = true;
                     false
                 }
                 Keepalive::Asking { sent, interval, .. } if *sent + *interval <= now => {
@@ -82,6 +90,7 @@ impl Agent {
                 self.send_on(now, id);
             }
         }
+        given_up
     }
 
     /// When [`keep_alive`](Self::keep_alive) has something to do.
