@@ -58,12 +58,11 @@ impl NameAddr {
     fn bare(text: &str) -> Option<Self> {
         let (uri, parameters) = text.split_once(';').unwrap_or((text, ""));
         let uri = uri.trim();
-        (uri.contains(':') && !uri.contains(|c: char| c.is_whitespace() || c == '"')).then(|| {
-            Self {
-                display_name: None,
-                uri: Uri::parse(uri),
-                parameters: Parameters::parse(parameters),
-            }
+        let foreign = |c: char| c.is_whitespace() || matches!(c, '"' | '>');
+        (uri.contains(':') && !uri.contains(foreign)).then(|| Self {
+            display_name: None,
+            uri: Uri::parse(uri),
+            parameters: Parameters::parse(parameters),
         })
     }
 
@@ -175,7 +174,7 @@ mod tests {
 
     #[test]
     fn what_has_no_uri_is_refused() {
-        for text in ["", "<>", "\"name\"", "two words", ";tag=1"] {
+        for text in ["", "<>", "\"name\"", "two words", ";tag=1", ">sip:a@h"] {
             assert_eq!(NameAddr::parse(text), None, "{text}");
         }
     }
